@@ -1,0 +1,360 @@
+// The kernel library's interface, and the only header that Swift sees.
+//
+// Activations are f32, NHWC: a pixel's channels are contiguous. `*_stride` is the number of floats from one
+// pixel to the next (>= channels, so that a tensor may be a slice of a wider slab). Bit tensors hold one bit a
+// channel, least significant first, in (channels + 7) / 8 bytes a pixel. Convolution and linear weights are
+// OIHW, as in PyTorch. Kernels never allocate, never start threads, and never read or write outside their
+// operands; each processes the slice [begin, end) of its units, which a comment at its arguments names.
+// Results do not depend on how the units are sliced.
+#ifndef CLAT_KERNELS_H
+#define CLAT_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// ---------------------------------------------------------------- instruction sets
+
+typedef enum {
+  CLAT_ISA_REFERENCE = 0, // plain C loops: the twin that every other path is tested against
+  CLAT_ISA_PORTABLE = 1,  // clang vector types, 128 bits, no instruction-set assumptions
+  CLAT_ISA_AVX2 = 2,      // AVX2 + FMA
+  CLAT_ISA_AVX512 = 3,    // AVX-512 F, BW, DQ, VL
+  CLAT_ISA_COUNT = 4
+} clat_isa;
+
+const char *clat_isa_name(clat_isa isa);
+int clat_isa_supported(clat_isa isa); // by cpuid and by the operating system (xgetbv)
+clat_isa clat_isa_best(void);
+
+/// `args` points to the kernel's argument struct; `scratch` to CLAT_SCRATCH_BYTES private to the thread.
+typedef void clat_kernel(const void *args, int64_t begin, int64_t end, void *scratch);
+#define CLAT_SCRATCH_BYTES (1 << 20)
+
+/// The kernel of that name (a row of kernels.def, for example "conv_gather") for an instruction set,
+/// or NULL where there is none.
+clat_kernel *clat_kernel_find(const char *name, clat_isa isa);
+int clat_kernel_count(void);
+const char *clat_kernel_name(int index);
+
+// ---------------------------------------------------------------- team
+
+typedef struct {
+  clat_kernel *kernel;
+  const void *args;
+  const int64_t *bounds; // [threads + 1]: thread t owns units bounds[t] ..< bounds[t + 1]
+  int32_t barrier;       // nonzero: all threads meet before this instruction
+} clat_instruction;
+
+typedef struct {
+  const clat_instruction *instructions;
+  int64_t count;
+  int64_t repeat; // the whole section runs this many times
+} clat_section;
+
+/// Runs the sections in order inside one parallel region of `threads` threads, with a barrier between
+/// sections and between repetitions. scratch[t] is thread t's scratch. `nanoseconds`, if not NULL, is
+/// [threads][total instructions] and accumulates the time of every instruction.
+/// Denormals are flushed to zero in every thread for the duration of the call.
+void clat_team_run(const clat_section *sections, int count, int threads, void *const *scratch,
+                   uint64_t *nanoseconds);
+/// CPUs this process may use: its affinity mask, limited by the cgroup's quota (rounded up).
+int clat_team_available_cpus(void);
+/// Pins worker t to the t-th CPU of the process's affinity mask, once. Returns 0, or errno.
+int clat_team_pin(int threads);
+
+// ---------------------------------------------------------------- convolution and linear layers
+
+// A convolution, its input gradient, and a linear layer are one loop: every output pixel gathers, for each tap,
+// one input pixel, or zeros. Offsets are computed when the program is compiled. A strided input gradient has one
+// phase for each residue of the output pixel, because each sees other taps.
+typedef struct {
+  int32_t pixels;          // output pixels an image of this phase
+  int32_t taps;
+  const int32_t *out;      // [pixels] pixel index within the output image
+  const int32_t *in;       // [pixels][taps] pixel index within the input image; -1 reads zeros
+  const int32_t *tap;      // [taps] kh * kernel_width + kw, the tap of the weights
+  int64_t packed_offset;   // floats from the start of the packed weights
+} clat_conv_phase;
+
+#define CLAT_PANEL 16 // output channels of one panel of packed weights, for every instruction set
+
+/// Units: images. y[p] = epilogue(sum over taps and input channels of x[in(p, tap)] * w[tap]), where the epilogue is, in
+/// this order: + bias[channel], + residual[p], then ReLU (and its bits to relu_bits), or select by mask_bits (0 where the bit
+/// is clear). Every pointer of the epilogue may be NULL. relu and mask_bits exclude each other. y may alias residual.
+typedef struct {
+  int32_t images, in_pixels, out_pixels, in_channels, out_channels;
+  int32_t x_stride, y_stride, residual_stride;
+  int32_t phases;
+  const clat_conv_phase *phase;
+  const float *x, *packed;
+  float *y;
+  const float *bias, *residual;
+  int32_t relu;
+  uint8_t *relu_bits;
+  const uint8_t *mask_bits;
+} clat_conv_args;
+
+/// Units: panels, all phases' panels counted through (phases * ceil(N / CLAT_PANEL), N = output channels of the gather).
+/// packed[phase][panel][tap][k][CLAT_PANEL], zero beyond N. Forward (transpose 0): k = input channel, n = output channel of
+/// the OIHW weights; input gradient (transpose 1): k = output channel, n = input channel.
+typedef struct {
+  int32_t out_channels, in_channels, kernel_taps; // of the OIHW weights
+  int32_t transpose, phases;
+  const clat_conv_phase *phase;
+  const float *weights;
+  float *packed;
+} clat_conv_pack_args;
+
+/// Partial weight gradients. Units: jobs = chunks * blocks; job j = chunk (j / blocks), block (j % blocks). A chunk is a
+/// contiguous range of images (chunk c: images * c / chunks ..< images * (c + 1) / chunks); a block is a contiguous range of
+/// the taps * in_channels rows of dw, split likewise. partial[chunk][tap][in_channel][out_channel] =
+/// sum over the chunk's pixels p of x[in(p, tap)][in_channel] * dy[p][out_channel].
+typedef struct {
+  int32_t images, in_pixels, out_pixels, in_channels, out_channels, taps;
+  int32_t x_stride, dy_stride;
+  int32_t chunks, blocks;
+  const int32_t *in; // [out_pixels][taps], -1 reads zeros
+  const float *x, *dy;
+  float *partial;
+} clat_conv_weight_grad_args;
+
+/// Units: output channels. dw (OIHW) = sum of the partials, in chunk order.
+typedef struct {
+  int32_t in_channels, out_channels, taps, chunks;
+  const float *partial;
+  float *dw;
+} clat_conv_weight_grad_reduce_args;
+
+// ---------------------------------------------------------------- element-wise, by channel
+
+/// Units: images. y = act(x * x_scale * scale[channel] + shift[channel] + residual * residual_scale), act = ReLU (bits to
+/// relu_bits) or select by mask_bits. scale, shift, residual, relu_bits, mask_bits may be NULL. y may alias x or residual.
+typedef struct {
+  int32_t images, pixels, channels;
+  int32_t x_stride, y_stride, residual_stride;
+  float x_scale, residual_scale;
+  const float *x, *scale, *shift, *residual;
+  float *y;
+  int32_t relu;
+  uint8_t *relu_bits;
+  const uint8_t *mask_bits;
+} clat_affine_args;
+
+/// Units: images. y = x * z, element by element.
+typedef struct {
+  int32_t images, pixels, channels;
+  int32_t x_stride, z_stride, y_stride;
+  const float *x, *z;
+  float *y;
+} clat_multiply_args;
+
+// ---------------------------------------------------------------- normalisation
+
+/// Units: images. partial[image][0][channel] = mean over the image's pixels, [1] = sum of squared deviations from it.
+typedef struct {
+  int32_t images, pixels, channels, x_stride;
+  const float *x;
+  float *partial;
+} clat_batch_norm_stats_args;
+
+/// Units: channels. Combines the images' partials in double, in image order (Chan et al. 1979). Writes the batch mean and
+/// 1/sqrt(var + eps) (biased variance), scale = gamma * invstd, shift = beta - mean * scale, and, where not NULL,
+/// new_running_x = (1 - momentum) * running_x + momentum * x (unbiased variance), which may alias running_x.
+typedef struct {
+  int32_t images, pixels, channels;
+  float eps, momentum;
+  const float *partial, *gamma, *beta, *running_mean, *running_var;
+  float *mean, *invstd, *scale, *shift, *new_running_mean, *new_running_var;
+} clat_batch_norm_finalize_args;
+
+/// Units: images. partial[image][0][c] = sum of dy, [1][c] = sum of dy * (x - mean) * invstd; dy is first selected by mask_bits
+/// where that is not NULL.
+typedef struct {
+  int32_t images, pixels, channels, x_stride, dy_stride;
+  const float *x, *dy, *mean, *invstd;
+  const uint8_t *mask_bits;
+  float *partial;
+} clat_batch_norm_grad_stats_args;
+
+/// Units: channels. dbeta = sum dy, dgamma = sum dy * xhat, and the coefficients of dx = a * dy + b * x + c.
+typedef struct {
+  int32_t images, pixels, channels;
+  const float *partial, *gamma, *mean, *invstd;
+  float *dgamma, *dbeta, *a, *b, *c;
+} clat_batch_norm_grad_finalize_args;
+
+/// Units: images. dx = a[channel] * select(dy, mask_bits) + b[channel] * x + c[channel]. dx may alias dy or x.
+typedef struct {
+  int32_t images, pixels, channels, x_stride, dy_stride, dx_stride;
+  const float *x, *dy, *a, *b, *c;
+  const uint8_t *mask_bits;
+  float *dx;
+} clat_batch_norm_grad_apply_args;
+
+/// Units: channels. scale = gamma / sqrt(var + eps), shift = beta - mean * scale (evaluation mode).
+typedef struct {
+  int32_t channels;
+  float eps;
+  const float *gamma, *beta, *mean, *var;
+  float *scale, *shift;
+} clat_batch_norm_fold_args;
+
+/// Units: filters (output channels). y[filter][...] = w[filter][...] * scale[filter].
+typedef struct {
+  int32_t filters, elements; // elements of one filter
+  const float *w, *scale;
+  float *y;
+} clat_scale_filters_args;
+
+/// Units: images. partial[image][channel] = sum over pixels of a (times b where b is not NULL).
+typedef struct {
+  int32_t images, pixels, channels, a_stride, b_stride;
+  const float *a, *b;
+  float *partial;
+} clat_channel_sum_args;
+
+/// Units: channels. y[channel] = sum of the images' partials in double, in image order.
+typedef struct {
+  int32_t images, channels;
+  const float *partial;
+  float *y;
+} clat_channel_sum_finalize_args;
+
+// ---------------------------------------------------------------- pooling and rearrangement
+
+/// Units: images. Padding never wins a maximum and counts as zero in an average (PyTorch's count_include_pad = True).
+/// index[pixel][channel] = input pixel of the maximum, the first in row order where several are equal.
+typedef struct {
+  int32_t images, in_height, in_width, out_height, out_width, channels;
+  int32_t kernel_height, kernel_width, stride_height, stride_width, pad_height, pad_width;
+  int32_t x_stride, y_stride;
+  const float *x; // forward: input; backward: the gradient of the output, with y_stride
+  float *y;       // forward: output; backward: the gradient of the input, with x_stride
+  int32_t *index; // max pooling: written forward (may be NULL), read backward
+} clat_pool_args;
+
+/// Units: images. Option-A shortcut of He et al. 2015: every `stride`-th pixel in both directions, `before` and `after` zero
+/// channels around the `channels` of the input. Backward: x is the gradient of the output, y of the input.
+typedef struct {
+  int32_t images, in_height, in_width, channels, stride, before, after;
+  int32_t x_stride, y_stride;
+  const float *x;
+  float *y;
+} clat_subsample_pad_args;
+
+/// Units: images. NHWC [pixels][channels] to [channels][pixels] (PyTorch's order for a flattened map), or back.
+typedef struct {
+  int32_t images, pixels, channels;
+  int32_t backward;
+  const float *x;
+  float *y;
+} clat_flatten_args;
+
+// ---------------------------------------------------------------- losses
+
+/// Units: images. loss[image] = -log softmax(logits[image])[label].
+typedef struct {
+  int32_t images, classes;
+  const float *logits;
+  const int32_t *labels;
+  float *loss;
+} clat_cross_entropy_args;
+
+/// Units: images. dlogits[image] = (softmax(logits[image]) - onehot(label)) * dloss[image].
+typedef struct {
+  int32_t images, classes;
+  const float *logits, *dloss;
+  const int32_t *labels;
+  float *dlogits;
+} clat_cross_entropy_grad_args;
+
+/// Units: images. correct[image] = 1 where the first largest logit is the label's.
+typedef struct {
+  int32_t images, classes;
+  const float *logits;
+  const int32_t *labels;
+  int32_t *correct;
+} clat_correct_args;
+
+/// Units: one. y[0] = mean of x, summed in double in order.
+typedef struct {
+  int32_t count;
+  const float *x;
+  float *y;
+} clat_mean_args;
+
+/// Units: images. y[image] = x[0] * factor.
+typedef struct {
+  int32_t images;
+  float factor;
+  const float *x;
+  float *y;
+} clat_broadcast_args;
+
+/// Units: images. distance[image] = sqrt(sum over the image's elements of (a - b)^2 + eps), summed over fixed blocks.
+typedef struct {
+  int32_t images, elements;
+  float eps;
+  const float *a, *b;
+  float *distance;
+} clat_feature_distance_args;
+
+/// Units: images. da = (a - b) * dy[image] / distance[image]; db = -da. da or db may be NULL.
+typedef struct {
+  int32_t images, elements;
+  const float *a, *b, *distance, *dy;
+  float *da, *db;
+} clat_feature_distance_grad_args;
+
+// ---------------------------------------------------------------- attacks
+
+/// Units: images. y = clamp(clamp(x + step * sign(gradient), clean - eps, clean + eps), low, high); sign(0) = 0, and a NaN
+/// gradient counts as 0. y may alias x.
+typedef struct {
+  int32_t images, elements;
+  float step, eps, low, high;
+  const float *x, *gradient, *clean;
+  float *y;
+} clat_sign_step_args;
+
+/// Units: images. y = clamp(x + eps * (2 u - 1), low, high), u uniform in [0, 1) from Philox4x32-10 with
+/// counter (element / 4, ids[image], stream[2], stream[3]) and key (stream[0], stream[1]); lane element % 4, u = (word >> 8) * 2^-24.
+typedef struct {
+  int32_t images, elements;
+  float eps, low, high;
+  const float *x;
+  const int32_t *ids;    // [images] index of each image within its data set
+  const int32_t *stream; // [4] seed low, seed high, epoch, purpose
+  float *y;
+} clat_random_start_args;
+
+void clat_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+// ---------------------------------------------------------------- optimiser
+
+/// Units: blocks of 1024 elements. PyTorch's SGD: g += weight_decay * w; m = momentum * m + g; w -= lr * m.
+/// new_w may alias w, new_m may alias m.
+typedef struct {
+  int64_t count;
+  float momentum, weight_decay;
+  const float *lr; // [1]
+  const float *w, *g, *m;
+  float *new_w, *new_m;
+} clat_sgd_args;
+
+/// Units: blocks of 1024 elements. y = a * a_scale + b * b_scale for tensors that have no image axis (weights). b may be NULL.
+typedef struct {
+  int64_t count;
+  float a_scale, b_scale;
+  const float *a, *b;
+  float *y;
+} clat_axpby_args;
+
+/// Units: blocks of 1024 bytes. A copy.
+typedef struct {
+  int64_t bytes;
+  const void *x;
+  void *y;
+} clat_copy_args;
+
+#endif

@@ -1,0 +1,26 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+let package = Package(
+  name: "clat",
+  products: [
+    .library(name: "IR", targets: ["IR"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    .target(name: "IR", path: "IR"),
+    .target(
+      name: "Kernels", path: "Kernels", publicHeadersPath: "include",
+      cSettings: [.unsafeFlags(["-fopenmp", "-O3"])],
+      linkerSettings: [.linkedLibrary(":libomp.so.5"), .linkedLibrary("m")]),
+    .target(name: "Datasets", dependencies: ["IR"], resources: [.copy("Resources/digits.bin")]),
+    .target(name: "Storage"),
+    .testTarget(name: "IRTests", dependencies: ["IR"]),
+    .testTarget(name: "KernelTests", dependencies: ["Kernels"]),
+    .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
+    .testTarget(name: "StorageTests", dependencies: ["Storage"]),
+  ]
+)

@@ -1,0 +1,236 @@
+// Convolution of NHWC activations with OIHW filters, its input gradient and its weight gradient.
+
+/// The geometry of a convolution: what the type rules, the reference and the kernels' offset tables share.
+public struct ConvolutionShape: Hashable, Sendable {
+  public var images, inHeight, inWidth, inChannels: Int
+  public var outHeight, outWidth, outChannels: Int
+  public var kernelHeight, kernelWidth: Int
+  public var strideHeight, strideWidth: Int
+  public var padHeight, padWidth: Int
+
+  public var kernelTaps: Int { kernelHeight * kernelWidth }
+  public var input: TensorType { .f32(images, inHeight, inWidth, inChannels) }
+  public var output: TensorType { .f32(images, outHeight, outWidth, outChannels) }
+  public var filters: TensorType { .f32(outChannels, inChannels, kernelHeight, kernelWidth) }
+
+  /// Two operations a multiply-add; padding taps are counted.
+  public var flops: Double {
+    2 * Double(images * outHeight * outWidth * outChannels) * Double(inChannels * kernelTaps)
+  }
+
+  /// The shape of a convolution of `input` with `filters`.
+  ///
+  /// - Throws: IRError where the extents do not fit.
+  public init(input: TensorType, filters: TensorType, types: OpTypes) throws {
+    guard input.rank == 4 else { throw IRError("the input must be NHWC, is \(input)") }
+    guard filters.rank == 4 else { throw IRError("the filters must be OIHW, are \(filters)") }
+    let (strideHeight, strideWidth) = try types.pair("stride")
+    let (padHeight, padWidth) = try types.pair("pad")
+    guard strideHeight > 0, strideWidth > 0, padHeight >= 0, padWidth >= 0 else {
+      throw IRError("stride must be positive and pad not negative")
+    }
+    guard filters.shape[1] == input.shape[3] else {
+      throw IRError(
+        "the filters take \(filters.shape[1]) channels, the input has \(input.shape[3])")
+    }
+    let outHeight = (input.shape[1] + 2 * padHeight - filters.shape[2]) / strideHeight + 1
+    let outWidth = (input.shape[2] + 2 * padWidth - filters.shape[3]) / strideWidth + 1
+    guard input.shape[1] + 2 * padHeight >= filters.shape[2],
+      input.shape[2] + 2 * padWidth >= filters.shape[3]
+    else {
+      throw IRError("the kernel of \(filters) is larger than the padded input \(input)")
+    }
+    images = input.shape[0]
+    inHeight = input.shape[1]
+    inWidth = input.shape[2]
+    inChannels = input.shape[3]
+    self.outHeight = outHeight
+    self.outWidth = outWidth
+    outChannels = filters.shape[0]
+    kernelHeight = filters.shape[2]
+    kernelWidth = filters.shape[3]
+    self.strideHeight = strideHeight
+    self.strideWidth = strideWidth
+    self.padHeight = padHeight
+    self.padWidth = padWidth
+  }
+
+  /// The shape behind `conv2d(x, w)`.
+  public static func forward(_ types: OpTypes) throws -> ConvolutionShape {
+    try types.expect(0, .f32, rank: 4)
+    try expectFilters(types, 1)
+    return try ConvolutionShape(input: types[0], filters: types[1], types: types)
+  }
+
+  /// The shape behind `conv2d_input_grad(dy, w)`, whose attribute `input` is [height, width].
+  public static func inputGradient(_ types: OpTypes) throws -> ConvolutionShape {
+    try types.expect(0, .f32, rank: 4)
+    try expectFilters(types, 1)
+    guard types[1].rank == 4 else { throw IRError("the filters must be OIHW, are \(types[1])") }
+    let (height, width) = try types.pair("input")
+    let input = TensorType.f32(types[0].shape[0], height, width, types[1].shape[1])
+    let shape = try ConvolutionShape(input: input, filters: types[1], types: types)
+    try types.expect(0, shape.output, "dy")
+    return shape
+  }
+
+  /// The shape behind `conv2d_weight_grad(x, dy)`, whose attribute `kernel` is [height, width].
+  public static func weightGradient(_ types: OpTypes) throws -> ConvolutionShape {
+    try types.expectCount(2)
+    try types.expect(0, .f32, rank: 4)
+    try types.expect(1, .f32, rank: 4)
+    let (height, width) = try types.pair("kernel")
+    let filters = TensorType.f32(types[1].shape[3], types[0].shape[3], height, width)
+    let shape = try ConvolutionShape(input: types[0], filters: filters, types: types)
+    try types.expect(1, shape.output, "dy")
+    return shape
+  }
+
+  private static func expectFilters(_ types: OpTypes, _ index: Int) throws {
+    guard types.operands.count > index else {
+      throw IRError("expected \(index + 1) operands or more, got \(types.operands.count)")
+    }
+    guard types[index].dtype == .f32 || types[index].dtype == .packed else {
+      throw IRError("operand \(index) (filters) must be f32 or packed, is \(types[index])")
+    }
+  }
+
+  /// Calls `body(output, input, filter)` with the flat index of every multiplication's operands.
+  func forEachProduct(_ body: (_ output: Int, _ input: Int, _ filter: Int) -> Void) {
+    for n in 0..<images {
+      for oh in 0..<outHeight {
+        for ow in 0..<outWidth {
+          let pixel = (n * outHeight + oh) * outWidth + ow
+          for kh in 0..<kernelHeight {
+            let ih = oh * strideHeight - padHeight + kh
+            if ih < 0 || ih >= inHeight { continue }
+            for kw in 0..<kernelWidth {
+              let iw = ow * strideWidth - padWidth + kw
+              if iw < 0 || iw >= inWidth { continue }
+              let source = (n * inHeight + ih) * inWidth + iw
+              for o in 0..<outChannels {
+                for i in 0..<inChannels {
+                  body(
+                    pixel * outChannels + o, source * inChannels + i,
+                    ((o * inChannels + i) * kernelHeight + kh) * kernelWidth + kw)
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+private let geometry = [
+  AttributeSpec("stride", .ints, default: .ints([1, 1])),
+  AttributeSpec("pad", .ints, default: .ints([0, 0])),
+]
+
+extension OpRegistry {
+  static let convolution: [OpDef] = [conv2d, conv2dInputGrad, conv2dWeightGrad]
+
+  /// y[n, oh, ow, o] = sum over i, kh, kw of x[n, oh * s - p + kh, ow * s - p + kw, i] * w[o, i, kh, kw].
+  private static let conv2d = OpDef(
+    "conv2d", attributes: geometry + [Epilogue.spec], fusion: .outFusable,
+    samples: [
+      OpSample(
+        [.f32(2, 5, 4, 3), .f32(5, 3, 3, 3)], ["pad": .ints([1, 1])], differentiable: [0, 1]),
+      OpSample(
+        [.f32(2, 7, 6, 17), .f32(18, 17, 3, 3)], ["pad": .ints([1, 1]), "stride": .ints([2, 2])],
+        differentiable: [0, 1]),
+      OpSample([.f32(3, 4, 4, 8), .f32(16, 8, 1, 1)], ["stride": .ints([2, 2])]),
+      OpSample([.f32(1, 6, 6, 2), .f32(3, 2, 5, 3)], ["pad": .ints([2, 0])], differentiable: [0, 1]),
+      OpSample(
+        [.f32(2, 4, 4, 8), .f32(9, 8, 3, 3), .f32(9), .f32(2, 4, 4, 9)],
+        ["pad": .ints([1, 1]), "epilogue": .string("shift+residual+relu+bits")]),
+    ],
+    flops: { types, _ in (try? ConvolutionShape.forward(types).flops) ?? 0 },
+    infer: { types in
+      let shape = try ConvolutionShape.forward(types)
+      let epilogue = try Epilogue.of(types.attributes)
+      try epilogue.check(types, base: 2, type: shape.output)
+      return [shape.output] + epilogue.extraResults(shape.output)
+    },
+    reference: { call in
+      let shape = try ConvolutionShape.forward(call.types)
+      var y = [Double](repeating: 0, count: shape.output.count)
+      shape.forEachProduct { y[$0] += call[0][$1] * call[1][$2] }
+      return try Epilogue.of(call.attributes).apply(y, call, base: 2)
+    },
+    gradient: { context in
+      guard try Epilogue.of(context.attributes).isEmpty else {
+        throw IRError("conv2d: differentiate before epilogues are fused")
+      }
+      let (x, w) = (context.type(context.operand(0)), context.type(context.operand(1)))
+      var attributes = context.attributes
+      attributes["epilogue"] = nil
+      let dy = try context.dy()
+      let dx = try context.ifWanted(0) {
+        var attributes = attributes
+        attributes["input"] = .ints([x.shape[1], x.shape[2]])
+        return try context.builder.emitOne(
+          "conv2d_input_grad", [dy, context.operand(1)], attributes)
+      }
+      let dw = try context.ifWanted(1) {
+        var attributes = attributes
+        attributes["kernel"] = .ints([w.shape[2], w.shape[3]])
+        return try context.builder.emitOne(
+          "conv2d_weight_grad", [context.operand(0), dy], attributes)
+      }
+      return [dx, dw]
+    })
+
+  /// dx of conv2d: every output gradient is scattered back through the filters.
+  private static let conv2dInputGrad = OpDef(
+    "conv2d_input_grad",
+    attributes: geometry + [AttributeSpec("input", .ints), Epilogue.spec], fusion: .outFusable,
+    samples: [
+      OpSample(
+        [.f32(2, 5, 4, 5), .f32(5, 3, 3, 3)], ["pad": .ints([1, 1]), "input": .ints([5, 4])]),
+      OpSample(
+        [.f32(2, 4, 3, 18), .f32(18, 17, 3, 3)],
+        ["pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([7, 6])]),
+      OpSample(
+        [.f32(2, 2, 2, 6), .f32(6, 4, 1, 1)], ["stride": .ints([2, 2]), "input": .ints([4, 3])]),
+      OpSample(
+        [.f32(2, 4, 4, 8), .f32(8, 16, 3, 3), .f32(2, 4, 4, 16), TensorType(.bits, [2, 4, 4, 16])],
+        [
+          "pad": .ints([1, 1]), "input": .ints([4, 4]), "epilogue": .string("residual+mask"),
+        ]),
+    ],
+    flops: { types, _ in (try? ConvolutionShape.inputGradient(types).flops) ?? 0 },
+    infer: { types in
+      let shape = try ConvolutionShape.inputGradient(types)
+      let epilogue = try Epilogue.of(types.attributes)
+      try epilogue.check(types, base: 2, type: shape.input)
+      return [shape.input] + epilogue.extraResults(shape.input)
+    },
+    reference: { call in
+      let shape = try ConvolutionShape.inputGradient(call.types)
+      var dx = [Double](repeating: 0, count: shape.input.count)
+      shape.forEachProduct { dx[$1] += call[0][$0] * call[1][$2] }
+      return try Epilogue.of(call.attributes).apply(dx, call, base: 2)
+    })
+
+  /// dw of conv2d, in the filters' layout OIHW.
+  private static let conv2dWeightGrad = OpDef(
+    "conv2d_weight_grad", attributes: geometry + [AttributeSpec("kernel", .ints)],
+    fusion: .reduction,
+    samples: [
+      OpSample(
+        [.f32(2, 5, 4, 3), .f32(2, 5, 4, 5)], ["pad": .ints([1, 1]), "kernel": .ints([3, 3])]),
+      OpSample(
+        [.f32(3, 7, 6, 17), .f32(3, 4, 3, 18)],
+        ["pad": .ints([1, 1]), "stride": .ints([2, 2]), "kernel": .ints([3, 3])]),
+    ],
+    flops: { types, _ in (try? ConvolutionShape.weightGradient(types).flops) ?? 0 },
+    infer: { types in [try ConvolutionShape.weightGradient(types).filters] },
+    reference: { call in
+      let shape = try ConvolutionShape.weightGradient(call.types)
+      var dw = [Double](repeating: 0, count: shape.filters.count)
+      shape.forEachProduct { dw[$2] += call[0][$1] * call[1][$0] }
+      return [dw]
+    })
+}

@@ -1,0 +1,24 @@
+extension OpRegistry {
+  static let packingOps: [OpDef] = [packFilters]
+
+  /// Filters in the layout of the convolution kernels, for one use: the forward pass, or the input gradient
+  /// (`transpose`), whose layout depends on the geometry. The value is unchanged.
+  private static let packFilters = OpDef(
+    "pack_filters",
+    attributes: [
+      AttributeSpec("transpose", .bool, default: .bool(false)),
+      AttributeSpec("stride", .ints, default: .ints([1, 1])),
+      AttributeSpec("pad", .ints, default: .ints([0, 0])),
+      AttributeSpec("input", .ints, default: .ints([1, 1])),
+    ],
+    samples: [OpSample([.f32(5, 3, 3, 3)]), OpSample([.f32(4, 7)])],
+    infer: { types in
+      try types.expectCount(1)
+      try types.expect(0, .f32)
+      guard types[0].rank == 4 || types[0].rank == 2 else {
+        throw IRError("operand 0 must be filters OIHW or weights OI, is \(types[0])")
+      }
+      return [TensorType(.packed, types[0].shape)]
+    },
+    reference: { call in [call[0]] })
+}

@@ -1,0 +1,228 @@
+"""Writes the goldens: `python generate.py [--out DIR] [--float32] [--cifar FILE --weights FILE]`.
+
+Everything is computed in float64 from float32 weights and inputs and rounded to float32 at the end.
+`--float32` computes in float32 instead: comparing the two directories shows what rounding costs.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+
+import attacks
+import derive
+from networks import NETWORKS, main_path
+
+SEED = 7
+LAMBDA = 0.1
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+DTYPE = torch.float64
+
+# file name: (network, parameters, batch, image size)
+CASES = {
+    "small-cnn": ("small-cnn", {}, 4, 32),
+    "resnet18-8": ("resnet18", {"width": 8}, 4, 32),
+    "resnet20-A": ("resnet20", {"option": "A"}, 2, 32),
+    "resnet20-B": ("resnet20", {"option": "B"}, 2, 16),
+    "resnet32-A": ("resnet32", {}, 2, 16),
+    "resnet44-A": ("resnet44", {}, 2, 16),
+    "resnet56-A": ("resnet56", {}, 2, 16),
+    "wrn-10-2": ("wrn", {"depth": 10, "width": 2}, 2, 16),
+    "wrn-16-1": ("wrn", {"depth": 16, "width": 1}, 4, 32),
+    "vgg16-8": ("vgg16", {"width": 8}, 4, 32),
+    "vgg19-8": ("vgg19", {"width": 8}, 4, 32),
+}
+ATTACKED = ["small-cnn", "resnet18-8", "wrn-16-1"]
+
+
+def build(case):
+    network, parameters, count, size = CASES[case]
+    model = derive.load(NETWORKS[network](**parameters), SEED).to(DTYPE).eval()
+    x, y = derive.batch(SEED, count, size)
+    return model, x.to(DTYPE), y
+
+
+def norm_modules(model):
+    return [n for n, m in model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)]
+
+
+def in_full(model, path):
+    """Parameters stored whole: first and middle convolution, middle batch norm, the linear layer."""
+    norms = norm_modules(model)
+    middle, linear = norms[len(norms) // 2], list(model.named_parameters())[-1][0]
+    linear = linear.rsplit(".", 1)[0]
+    return [path[0] + ".weight", path[len(path) // 2] + ".weight", middle + ".weight",
+            middle + ".bias", linear + ".weight", linear + ".bias"]
+
+
+def running(model, prefix):
+    norms, state = norm_modules(model), model.state_dict()
+    return {f"{prefix}.{n}.{k}": state[f"{n}.{k}"].clone()
+            for n in (norms[0], norms[-1]) for k in ("running_mean", "running_var")}
+
+
+def summaries(prefix, tensors):
+    return {f"{prefix}.l2": torch.stack([t.norm() for t in tensors]),
+            f"{prefix}.sum": torch.stack([t.sum() for t in tensors])}
+
+
+def write(path, tensors, **metadata):
+    rounded = {}
+    for name, value in tensors.items():
+        value = value.detach()
+        value = value.reshape(1) if value.dim() == 0 else value
+        rounded[name] = (value.float() if value.is_floating_point() else value).contiguous()
+    text = {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
+    save_file(rounded, path, metadata=text)
+    print(f"{path.name}: {path.stat().st_size} bytes")
+
+
+def describe(case, model):
+    network, parameters, count, size = CASES[case]
+    return {"network": network, "arguments": parameters, "seed": str(SEED), "batch": str(count),
+            "size": str(size), "layers": main_path(model, size),
+            "parameters": [n for n, _ in model.named_parameters()]}
+
+
+def forward_backward(model, x, y):
+    x = x.clone().requires_grad_()
+    logits = model(x)
+    loss = F.cross_entropy(logits, y)
+    names, parameters = zip(*model.named_parameters())
+    gradients = torch.autograd.grad(loss, [x, *parameters])
+    return logits, loss, gradients[0], dict(zip(names, gradients[1:]))
+
+
+def network_golden(case, out):
+    model, x, y = build(case)
+    facts, path = describe(case, model), main_path(model, x.shape[-1])
+    logits, loss, input_gradient, gradients = forward_backward(model, x, y)
+    tensors = {"eval.logits": logits, "eval.loss": loss, "eval.input_gradient": input_gradient,
+               "eval.input_gradient.tiny_fraction": attacks.tiny_fraction(input_gradient),
+               **summaries("eval.gradient", gradients.values())}
+    logits, loss, _, gradients = forward_backward(model.train(), x, y)
+    tensors |= {"train.logits": logits, "train.loss": loss,
+                **summaries("train.gradient", gradients.values()), **running(model, "train")}
+    tensors |= {f"train.gradient.{n}": gradients[n] for n in in_full(model, path)}
+    write(out / f"network-{case}.safetensors", tensors, **facts)
+
+
+def sgd_golden(model, x, y):
+    """One step on `x` in train mode; lr 0.1, momentum 0.9, weight decay 5e-4 on every parameter."""
+    model.train()
+    buffers = derive.momentum(model, SEED)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+    for name, parameter in model.named_parameters():
+        optimizer.state[parameter]["momentum_buffer"] = buffers[name].to(DTYPE)
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    updated = dict(model.named_parameters())
+    moments = [optimizer.state[p]["momentum_buffer"] for p in updated.values()]
+    full = in_full(model, main_path(model, x.shape[-1]))
+    return {"sgd.loss": loss, **summaries("sgd.updated", updated.values()),
+            **summaries("sgd.momentum", moments), **running(model, "sgd"),
+            **{f"sgd.updated.{n}": updated[n] for n in full}}
+
+
+def criticality_golden(model, x, adversarial):
+    names, sizes, distance, weakness, ratio = attacks.criticality(model, x, adversarial)
+    ranked = sorted(range(len(names)), key=lambda i: -ratio[i])
+    return [names[i] for i in sorted(ranked[:2])], {
+        "criticality.sizes": sizes, "criticality.distance": distance,
+        "criticality.weakness": weakness, "criticality.ratio": ratio,
+        "criticality.ranking": torch.tensor(ranked)}
+
+
+def clat_golden(model, x, y, start, selected):
+    iterates, values, tiny = attacks.clat_inner(model, x, start, selected)
+    adversarial = iterates[-1].float().to(DTYPE)
+    tensors = {"clat.inner": values, "clat.tiny_fraction": tiny,
+               "clat.adversarial.1": iterates[1], "clat.adversarial.10": iterates[-1]}
+    for detach, prefix in ((False, "clat.gradient"), (True, "clat.gradient_detached")):
+        entropy, distance, gradients = attacks.clat_objective(
+            model, x, y, adversarial, selected, LAMBDA, detach)
+        tensors |= {f"{prefix}.{n}.weight": g for n, g in zip(selected, gradients)}
+    return tensors | {"clat.lambda": torch.tensor([LAMBDA]), "clat.cross_entropy": entropy,
+                      "clat.feature_loss": distance, "clat.loss": entropy + LAMBDA * distance}
+
+
+def attack_golden(case, out):
+    model, x, y = build(case)
+    facts = describe(case, model)
+    start = derive.start(SEED, x.float(), attacks.EPSILON).to(DTYPE)
+    iterates, losses, tiny = attacks.pgd(model, x, y, start)
+    tensors = {"pgd.loss": losses, "pgd.tiny_fraction": tiny,
+               **{f"pgd.adversarial.{i}": iterates[i] for i in (1, 2, 10)}}
+    adversarial = iterates[-1].float().to(DTYPE)
+    selected, weights = criticality_golden(model, x, adversarial)
+    tensors |= weights | clat_golden(model, x, y, start, selected)
+    tensors |= sgd_golden(model, adversarial, y)
+    write(out / f"attack-{case}.safetensors", tensors, selected=selected, **facts)
+
+
+def inputs_golden(out):
+    """The derived batch and start, to check a generator against before anything else."""
+    x, y = derive.batch(SEED, 4, 32)
+    start = derive.start(SEED, x, attacks.EPSILON)
+    write(out / "inputs.safetensors", {"images": x, "labels": y, "start": start}, seed=str(SEED))
+
+
+def read_cifar(path, count):
+    records = np.fromfile(path, np.uint8, count * 3073).reshape(count, 3073)
+    images = records[:, 1:].reshape(count, 3, 32, 32).astype(np.float32) / np.float32(255)
+    return torch.from_numpy(images), torch.from_numpy(records[:, 0].astype(np.int64))
+
+
+class Normalised(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        self.mean = torch.tensor(MEAN, dtype=DTYPE).view(1, 3, 1, 1)
+        self.std = torch.tensor(STD, dtype=DTYPE).view(1, 3, 1, 1)
+
+    def forward(self, x, taps=None):
+        return self.model((x - self.mean) / self.std, taps)
+
+
+def published(weights):
+    model = NETWORKS["resnet20"]()
+    model.load_state_dict(load_file(weights), strict=False)
+    return Normalised(model.to(DTYPE).eval())
+
+
+def published_golden(weights, cifar, out, count=8):
+    x, y = read_cifar(cifar, count)
+    logits, loss, gradient, _ = forward_backward(published(weights), x.to(DTYPE), y)
+    write(out / "published-resnet20.safetensors",
+          {"logits": logits, "loss": loss, "input_gradient": gradient, "labels": y,
+           "input_gradient.tiny_fraction": attacks.tiny_fraction(gradient)},
+          mean=list(MEAN), std=list(STD))
+
+
+def main():
+    global DTYPE
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--float32", action="store_true")
+    parser.add_argument("--cifar", help="CIFAR-10 test_batch.bin")
+    parser.add_argument("--weights", help="resnet20-cifar10.safetensors")
+    options = parser.parse_args()
+    DTYPE = torch.float32 if options.float32 else torch.float64
+    torch.set_num_threads(1)
+    options.out.mkdir(parents=True, exist_ok=True)
+    inputs_golden(options.out)
+    for case in CASES:
+        network_golden(case, options.out)
+    for case in ATTACKED:
+        attack_golden(case, options.out)
+    if options.cifar and options.weights:
+        published_golden(options.weights, options.cifar, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ Everything is computed in float64 from float32 weights and inputs and rounded to
 
 import argparse
 import json
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -17,33 +18,45 @@ import attacks
 import derive
 from networks import NETWORKS, main_path
 
-SEED = 7
-LAMBDA = 0.1
+LAMBDA, INPUTS_SEED = 0.1, 1
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DTYPE = torch.float64
 
-# file name: (network, parameters, batch, image size)
-CASES = {
-    "small-cnn": ("small-cnn", {}, 4, 32),
-    "resnet18-8": ("resnet18", {"width": 8}, 4, 32),
-    "resnet20-A": ("resnet20", {"option": "A"}, 2, 32),
-    "resnet20-B": ("resnet20", {"option": "B"}, 2, 16),
-    "resnet32-A": ("resnet32", {}, 2, 16),
-    "resnet44-A": ("resnet44", {}, 2, 16),
-    "resnet56-A": ("resnet56", {}, 2, 16),
-    "wrn-10-2": ("wrn", {"depth": 10, "width": 2}, 2, 16),
-    "wrn-16-1": ("wrn", {"depth": 16, "width": 1}, 4, 32),
-    "vgg16-8": ("vgg16", {"width": 8}, 4, 32),
-    "vgg19-8": ("vgg19", {"width": 8}, 4, 32),
+Case = namedtuple("Case", "network arguments batch size seed")
+
+# Seeds are those that seeds.py finds.
+NETWORK_CASES = {
+    "small-cnn": Case("small-cnn", {}, 4, 32, 1),
+    "resnet18-8": Case("resnet18", {"width": 8}, 4, 32, 15),
+    "resnet20-A": Case("resnet20", {"option": "A"}, 2, 32, 1),
+    "resnet20-B": Case("resnet20", {"option": "B"}, 2, 16, 1),
+    "resnet32-A": Case("resnet32", {"option": "A"}, 2, 16, 4),
+    "resnet44-A": Case("resnet44", {"option": "A"}, 2, 16, 1),
+    "resnet56-A": Case("resnet56", {"option": "A"}, 2, 16, 6),
+    "wrn-10-2": Case("wrn", {"depth": 10, "width": 2}, 2, 16, 2),
+    "wrn-16-1": Case("wrn", {"depth": 16, "width": 1}, 2, 32, 1),
+    "vgg16-8": Case("vgg16", {"width": 8}, 4, 32, 1),
+    "vgg19-8": Case("vgg19", {"width": 8}, 4, 32, 6),
 }
-ATTACKED = ["small-cnn", "resnet18-8", "wrn-16-1"]
+ATTACK_CASES = {
+    "small-cnn": Case("small-cnn", {}, 4, 32, 1),
+    "resnet18-8": Case("resnet18", {"width": 8}, 2, 32, 133),
+    "wrn-16-1": Case("wrn", {"depth": 16, "width": 1}, 2, 32, 7),
+}
 
 
-def build(case):
-    network, parameters, count, size = CASES[case]
-    model = derive.load(NETWORKS[network](**parameters), SEED).to(DTYPE).eval()
-    x, y = derive.batch(SEED, count, size)
-    return model, x.to(DTYPE), y
+def perturb(model, noise):
+    """Relative noise on every weight, to measure what rounding may change."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter *= 1 + noise * torch.randn_like(parameter)
+    return model
+
+
+def build(case, noise):
+    model = derive.load(NETWORKS[case.network](**case.arguments), case.seed).to(DTYPE).eval()
+    x, y = derive.batch(case.seed, case.batch, case.size)
+    return perturb(model, noise), x.to(DTYPE), y
 
 
 def norm_modules(model):
@@ -82,9 +95,9 @@ def write(path, tensors, **metadata):
 
 
 def describe(case, model):
-    network, parameters, count, size = CASES[case]
-    return {"network": network, "arguments": parameters, "seed": str(SEED), "batch": str(count),
-            "size": str(size), "layers": main_path(model, size),
+    return {"network": case.network, "arguments": case.arguments, "seed": str(case.seed),
+            "batch": str(case.batch), "size": str(case.size),
+            "layers": main_path(model, case.size),
             "parameters": [n for n, _ in model.named_parameters()]}
 
 
@@ -97,8 +110,9 @@ def forward_backward(model, x, y):
     return logits, loss, gradients[0], dict(zip(names, gradients[1:]))
 
 
-def network_golden(case, out):
-    model, x, y = build(case)
+def network_golden(case, noise=0.0):
+    """Tensors and facts of one network's forward and backward pass in eval and train mode."""
+    model, x, y = build(case, noise)
     facts, path = describe(case, model), main_path(model, x.shape[-1])
     logits, loss, input_gradient, gradients = forward_backward(model, x, y)
     tensors = {"eval.logits": logits, "eval.loss": loss, "eval.input_gradient": input_gradient,
@@ -108,13 +122,13 @@ def network_golden(case, out):
     tensors |= {"train.logits": logits, "train.loss": loss,
                 **summaries("train.gradient", gradients.values()), **running(model, "train")}
     tensors |= {f"train.gradient.{n}": gradients[n] for n in in_full(model, path)}
-    write(out / f"network-{case}.safetensors", tensors, **facts)
+    return tensors, facts
 
 
-def sgd_golden(model, x, y):
+def sgd_golden(model, x, y, seed):
     """One step on `x` in train mode; lr 0.1, momentum 0.9, weight decay 5e-4 on every parameter."""
     model.train()
-    buffers = derive.momentum(model, SEED)
+    buffers = derive.momentum(model, seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
     for name, parameter in model.named_parameters():
         optimizer.state[parameter]["momentum_buffer"] = buffers[name].to(DTYPE)
@@ -151,25 +165,27 @@ def clat_golden(model, x, y, start, selected):
                       "clat.feature_loss": distance, "clat.loss": entropy + LAMBDA * distance}
 
 
-def attack_golden(case, out):
-    model, x, y = build(case)
+def attack_golden(case, noise=0.0):
+    """Tensors and facts of PGD, criticality, the CLAT step and an adversarial SGD step."""
+    model, x, y = build(case, noise)
     facts = describe(case, model)
-    start = derive.start(SEED, x.float(), attacks.EPSILON).to(DTYPE)
+    start = derive.start(case.seed, x.float(), attacks.EPSILON).to(DTYPE)
     iterates, losses, tiny = attacks.pgd(model, x, y, start)
     tensors = {"pgd.loss": losses, "pgd.tiny_fraction": tiny,
                **{f"pgd.adversarial.{i}": iterates[i] for i in (1, 2, 10)}}
     adversarial = iterates[-1].float().to(DTYPE)
     selected, weights = criticality_golden(model, x, adversarial)
     tensors |= weights | clat_golden(model, x, y, start, selected)
-    tensors |= sgd_golden(model, adversarial, y)
-    write(out / f"attack-{case}.safetensors", tensors, selected=selected, **facts)
+    tensors |= sgd_golden(model, adversarial, y, case.seed)
+    return tensors, facts | {"selected": selected}
 
 
 def inputs_golden(out):
     """The derived batch and start, to check a generator against before anything else."""
-    x, y = derive.batch(SEED, 4, 32)
-    start = derive.start(SEED, x, attacks.EPSILON)
-    write(out / "inputs.safetensors", {"images": x, "labels": y, "start": start}, seed=str(SEED))
+    x, y = derive.batch(INPUTS_SEED, 4, 32)
+    start = derive.start(INPUTS_SEED, x, attacks.EPSILON)
+    write(out / "inputs.safetensors", {"images": x, "labels": y, "start": start},
+          seed=str(INPUTS_SEED))
 
 
 def read_cifar(path, count):
@@ -191,7 +207,8 @@ class Normalised(torch.nn.Module):
 
 def published(weights):
     model = NETWORKS["resnet20"]()
-    model.load_state_dict(load_file(weights), strict=False)
+    missing, unexpected = model.load_state_dict(load_file(weights), strict=False)
+    assert not unexpected and all(n.endswith("num_batches_tracked") for n in missing)
     return Normalised(model.to(DTYPE).eval())
 
 
@@ -216,10 +233,12 @@ def main():
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     inputs_golden(options.out)
-    for case in CASES:
-        network_golden(case, options.out)
-    for case in ATTACKED:
-        attack_golden(case, options.out)
+    for name, case in NETWORK_CASES.items():
+        tensors, facts = network_golden(case)
+        write(options.out / f"network-{name}.safetensors", tensors, **facts)
+    for name, case in ATTACK_CASES.items():
+        tensors, facts = attack_golden(case)
+        write(options.out / f"attack-{name}.safetensors", tensors, **facts)
     if options.cifar and options.weights:
         published_golden(options.weights, options.cifar, options.out)
 

@@ -16,7 +16,9 @@ let package = Package(
       name: "Kernels", path: "Kernels", publicHeadersPath: "include",
       cSettings: [.unsafeFlags(["-fopenmp", "-O3"])],
       linkerSettings: [.linkedLibrary(":libomp.so.5"), .linkedLibrary("m")]),
-    .target(name: "Datasets", dependencies: ["IR"], resources: [.copy("Resources/digits.bin")]),
+    .target(
+      name: "Datasets", dependencies: ["IR"], exclude: ["Resources/make_digits.py"],
+      resources: [.copy("Resources/digits.bin")]),
     .target(name: "Storage"),
     .testTarget(name: "IRTests", dependencies: ["IR"]),
     .testTarget(name: "KernelTests", dependencies: ["Kernels"]),

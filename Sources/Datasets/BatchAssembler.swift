@@ -1,0 +1,142 @@
+import IR
+
+/// Images ready for the network.
+///
+/// The pointers are 64-byte aligned and live as long as the batch, which the caller keeps in a
+/// variable (not `assembler.batch(0).images`, whose batch is gone at once). A batch from a
+/// `BatchLoader` keeps its contents until the loader's next `next()`.
+public struct Batch {
+  /// Its place in the epoch, from 0.
+  public let index: Int
+  /// Images in it; fewer than the plan's batch size only in a last batch that was kept.
+  public let count: Int
+  let buffer: BatchBuffer
+
+  /// `count` images in NHWC order, in [0, 1] (byte / 255).
+  public var images: UnsafeBufferPointer<Float> {
+    UnsafeBufferPointer(start: buffer.images, count: count * buffer.imageCount)
+  }
+
+  /// `count` classes.
+  public var labels: UnsafeBufferPointer<Int32> {
+    UnsafeBufferPointer(start: buffer.labels, count: count)
+  }
+
+  /// `count` indices in the split as loaded: the key of every draw made for an image.
+  public var ids: UnsafeBufferPointer<Int32> {
+    UnsafeBufferPointer(start: buffer.ids, count: count)
+  }
+}
+
+/// Memory of one batch, reused from batch to batch. One thread at a time owns it.
+final class BatchBuffer: @unchecked Sendable {
+  let imageCount: Int
+  let capacity: Int
+  let images: UnsafeMutablePointer<Float>
+  let labels: UnsafeMutablePointer<Int32>
+  let ids: UnsafeMutablePointer<Int32>
+
+  init(capacity: Int, imageCount: Int) {
+    self.capacity = capacity
+    self.imageCount = imageCount
+    images = Self.allocate(capacity * imageCount, zero: 0)
+    labels = Self.allocate(capacity, zero: 0)
+    ids = Self.allocate(capacity, zero: 0)
+  }
+
+  deinit {
+    UnsafeMutableRawPointer(images).deallocate()
+    UnsafeMutableRawPointer(labels).deallocate()
+    UnsafeMutableRawPointer(ids).deallocate()
+  }
+
+  private static func allocate<T>(_ count: Int, zero: T) -> UnsafeMutablePointer<T> {
+    let memory = UnsafeMutableRawPointer.allocate(
+      byteCount: count * MemoryLayout<T>.stride, alignment: 64)
+    return memory.initializeMemory(as: T.self, repeating: zero, count: count)
+  }
+}
+
+/// Makes the batches of an epoch one by one, on the calling thread; `BatchLoader` makes them ahead.
+public struct BatchAssembler: Sendable {
+  public let dataset: Dataset
+  public let plan: BatchPlan
+  public let augmentation: Augmentation
+  private let stream: RandomStream
+
+  /// - Throws: `DatasetError.invalid` where the plan has a position that the data set has not.
+  public init(
+    dataset: Dataset, plan: BatchPlan, augmentation: Augmentation = .none, seed: UInt64, epoch: Int
+  ) throws {
+    if let wrong = plan.order.first(where: { !dataset.labels.indices.contains(Int($0)) }) {
+      throw DatasetError.invalid(
+        "batch plan: position \(wrong), expected 0..<\(dataset.count) (\(dataset.name))")
+    }
+    guard (0...1024).contains(augmentation.padding) else {
+      throw DatasetError.invalid("padding \(augmentation.padding): expected 0...1024")
+    }
+    self.dataset = dataset
+    self.plan = plan
+    self.augmentation = augmentation
+    stream = RandomStream(seed: seed, epoch: epoch, purpose: .augmentation)
+  }
+
+  /// Batch `index` (in `0..<plan.batchCount`) in memory of its own.
+  public func batch(_ index: Int) throws -> Batch {
+    guard (0..<plan.batchCount).contains(index) else {
+      throw DatasetError.invalid("batch \(index): expected 0..<\(plan.batchCount)")
+    }
+    let buffer = makeBuffer()
+    return Batch(index: index, count: fill(buffer, batch: index), buffer: buffer)
+  }
+
+  func makeBuffer() -> BatchBuffer {
+    BatchBuffer(capacity: plan.batchSize, imageCount: dataset.shape.count)
+  }
+
+  /// Writes batch `index` and returns its number of images; what lies behind them is zero.
+  func fill(_ buffer: BatchBuffer, batch index: Int) -> Int {
+    let positions = plan.positions(ofBatch: index)
+    dataset.pixels.withUnsafeBufferPointer { pixels in
+      for (place, position) in positions.enumerated() {
+        let source = Int(position)
+        buffer.labels[place] = dataset.labels[source]
+        buffer.ids[place] = dataset.ids[source]
+        Self.write(
+          pixels.baseAddress.unsafelyUnwrapped + source * dataset.shape.count,
+          to: buffer.images + place * dataset.shape.count, shape: dataset.shape,
+          draw: augmentation.draw(stream, id: dataset.ids[source]))
+      }
+    }
+    let used = positions.count
+    let rest = buffer.capacity - used
+    (buffer.images + used * buffer.imageCount).update(repeating: 0, count: rest * buffer.imageCount)
+    (buffer.labels + used).update(repeating: 0, count: rest)
+    (buffer.ids + used).update(repeating: 0, count: rest)
+    return used
+  }
+
+  /// Byte values as floats in [0, 1].
+  private static let levels: [Float] = (0...255).map { Float($0) / 255 }
+
+  private static func write(
+    _ source: UnsafePointer<UInt8>, to target: UnsafeMutablePointer<Float>, shape: ImageShape,
+    draw: Augmentation.Draw
+  ) {
+    let row = shape.width * shape.channels
+    target.update(repeating: 0, count: shape.count)
+    levels.withUnsafeBufferPointer { levels in
+      for y in 0..<shape.height where (0..<shape.height).contains(y + draw.down) {
+        let from = source + (y + draw.down) * row
+        for x in 0..<shape.width {
+          let column = (draw.flip ? shape.width - 1 - x : x) + draw.right
+          guard column >= 0, column < shape.width else { continue }
+          for channel in 0..<shape.channels {
+            target[y * row + x * shape.channels + channel] =
+              levels[Int(from[column * shape.channels + channel])]
+          }
+        }
+      }
+    }
+  }
+}

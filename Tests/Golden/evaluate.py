@@ -35,7 +35,7 @@ def main():
     parser.add_argument("--cifar", required=True, help="CIFAR-10 test_batch.bin")
     parser.add_argument("--weights", required=True, help="resnet20-cifar10.safetensors")
     parser.add_argument("--count", type=int, default=10000, help="images for clean accuracy")
-    parser.add_argument("--attacked", type=int, default=1000, help="images for PGD-10, 8/255, 2/255")
+    parser.add_argument("--attacked", type=int, default=1000, help="images for PGD-10")
     options = parser.parse_args()
     torch.set_num_threads(1)
     generate.DTYPE = torch.float32

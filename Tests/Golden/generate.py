@@ -64,7 +64,7 @@ def norm_modules(model):
 
 
 def in_full(model, path):
-    """Parameters stored whole: first and middle convolution, middle batch norm, the linear layer."""
+    """Parameters stored whole: first and middle convolution, middle batch norm, linear."""
     norms = norm_modules(model)
     middle, linear = norms[len(norms) // 2], list(model.named_parameters())[-1][0]
     linear = linear.rsplit(".", 1)[0]
@@ -83,6 +83,17 @@ def summaries(prefix, tensors):
             f"{prefix}.sum": torch.stack([t.sum() for t in tensors])}
 
 
+def sort_metadata(path):
+    """Rewrite the header with sorted metadata, which the library writes in random order."""
+    data = path.read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[end:])
+
+
 def write(path, tensors, **metadata):
     rounded = {}
     for name, value in tensors.items():
@@ -91,6 +102,7 @@ def write(path, tensors, **metadata):
         rounded[name] = (value.float() if value.is_floating_point() else value).contiguous()
     text = {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
     save_file(rounded, path, metadata=text)
+    sort_metadata(path)
     print(f"{path.name}: {path.stat().st_size} bytes")
 
 

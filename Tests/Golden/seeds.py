@@ -1,9 +1,9 @@
 """Finds for each golden the first seed whose tensors survive rounding: `python seeds.py`.
 
 A ReLU input or an input gradient that happens to lie within rounding error of zero makes a golden
-useless: two correct programs then differ by percents. A seed is taken when neither a float32 run nor
-TRIALS runs with relative noise NOISE on every weight change any tensor by more than LIMIT of its
-largest magnitude, or move an element of an adversarial image to another sign step.
+useless: two correct programs then differ by percents. A seed is taken when neither a float32 run
+nor TRIALS runs with relative noise NOISE on every weight change any tensor by more than LIMIT of
+its largest magnitude, or move an element of an adversarial image to another sign step.
 """
 
 import torch

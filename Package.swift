@@ -13,7 +13,8 @@ let package = Package(
   targets: [
     .target(name: "IR", path: "IR"),
     .target(
-      name: "Kernels", path: "Kernels", publicHeadersPath: "include",
+      name: "Kernels", path: "Kernels", exclude: ["tests", "kernels.def"],
+      publicHeadersPath: "include",
       cSettings: [.unsafeFlags(["-fopenmp", "-O3"])],
       linkerSettings: [.linkedLibrary(":libomp.so.5"), .linkedLibrary("m")]),
     .target(

@@ -1,0 +1,21 @@
+#if defined(__x86_64__)
+#include "conv_reference.h"
+
+#include <string.h>
+
+#define ISA avx2
+#define TILE_ROWS 6
+#define TILE_PANELS 1
+
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#include "../gemm/vector.inc.h"
+
+#include "../gemm/tile.inc.h"
+
+#include "finish.inc.h"
+#include "few_channels.inc.h"
+#include "gather.inc.h"
+#include "pack.inc.h"
+#include "weight_grad.inc.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,17 @@
+#include "conv_reference.h"
+
+#include <string.h>
+
+#define ISA portable
+#define TILE_ROWS 3
+#define TILE_PANELS 1
+
+#include "../gemm/vector.inc.h"
+
+#include "../gemm/tile.inc.h"
+
+#include "finish.inc.h"
+#include "few_channels.inc.h"
+#include "gather.inc.h"
+#include "pack.inc.h"
+#include "weight_grad.inc.h"

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Builds and runs every *_test.c of this folder with clang: run.sh [FLAG...], for example
+# run.sh -fsanitize=address or run.sh -fsanitize=undefined. ONLY=name limits it to name_test.c.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+kernels=$(dirname "$here")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+index=0
+for source in $(find "$kernels" -name '*.c' ! -path "$here/*"); do
+  ${CC:-clang} -O3 -g -fopenmp -Wall -Wextra -fno-sanitize-recover=all "$@" -I"$kernels/include" \
+    -c "$source" -o "$work/$index.o"
+  index=$((index + 1))
+done
+status=0
+for source in "$here"/${ONLY:-*}_test.c; do
+  name=$(basename "$source" .c)
+  ${CC:-clang} -O2 -g -fopenmp -Wall -Wextra -fno-sanitize-recover=all "$@" -I"$kernels/include" \
+    -c "$source" -o "$work/$name.test"
+  ${CC:-clang} "$@" "$work/$name.test" "$work"/*.o -l:libomp.so.5 -lm -lpthread -o "$work/$name"
+  "$work/$name" || status=1
+done
+exit $status

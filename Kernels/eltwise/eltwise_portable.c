@@ -1,0 +1,5 @@
+#define CLAT_SIMD_PORTABLE
+#include "../team/simd.inc.h"
+
+#include "affine.inc.h"
+#include "multiply.inc.h"

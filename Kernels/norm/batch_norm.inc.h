@@ -1,0 +1,78 @@
+// Sums over pixels are kept in memory, one a channel, and four pixels are added at a time: the rows stream
+// in order whatever the number of channels, and the sums stay in the first-level cache.
+INLINE void add_to(float *sum, vf v, int n) { store(sum, load(sum, n) + v, n); }
+
+INLINE void zero(float *p, int64_t count) { memset(p, 0, (size_t)count * sizeof(float)); }
+
+INLINE void stats_sum(const float *x, int64_t stride, int64_t channels, int rows, float *sum) {
+  FOR_LANES(c, channels, {
+    vf v = load(x + c, n);
+    if (rows == 4) {
+      v = (v + load(x + stride + c, n)) + (load(x + 2 * stride + c, n) + load(x + 3 * stride + c, n));
+    }
+    add_to(sum + c, v, n);
+  });
+}
+
+INLINE void stats_deviate(const float *x, int64_t stride, int64_t channels, int rows,
+                          const float *mean, float *deviation, float *square) {
+  FOR_LANES(c, channels, {
+    const vf m = load(mean + c, n);
+    vf d = load(x + c, n) - m;
+    vf s = d * d;
+    for (int row = 1; row < rows; row++) {
+      const vf next = load(x + row * stride + c, n) - m;
+      d += next;
+      s += next * next;
+    }
+    add_to(deviation + c, d, n);
+    add_to(square + c, s, n);
+  });
+}
+
+// The corrected two-pass algorithm (Chan, Golub, LeVeque 1983, eq. 1.7): the sum of the deviations, zero but for
+// rounding, corrects both the mean and the squares.
+static void stats_image(const clat_batch_norm_stats_args *a, const float *x, float *mean,
+                        float *square, float *deviation) {
+  const int64_t stride = a->x_stride, channels = a->channels, pixels = a->pixels;
+  const vf inverse = splat(1.0f / (float)pixels);
+  zero(mean, channels);
+  zero(square, channels);
+  zero(deviation, channels);
+  int64_t p = 0;
+  for (; p + 4 <= pixels; p += 4) stats_sum(x + p * stride, stride, channels, 4, mean);
+  for (; p < pixels; p++) stats_sum(x + p * stride, stride, channels, 1, mean);
+  FOR_LANES(c, channels, store(mean + c, load(mean + c, n) * inverse, n));
+  for (p = 0; p + 4 <= pixels; p += 4) {
+    stats_deviate(x + p * stride, stride, channels, 4, mean, deviation, square);
+  }
+  for (; p < pixels; p++) {
+    stats_deviate(x + p * stride, stride, channels, 1, mean, deviation, square);
+  }
+  FOR_LANES(c, channels, {
+    const vf d = load(deviation + c, n);
+    const vf correction = d * inverse;
+    const vf s = load(square + c, n) - d * correction;
+    add_to(mean + c, correction, n);
+    store(square + c, blend(s < 0, splat(0), s), n);
+  });
+}
+
+void CLAT_KERNEL(batch_norm_stats)(const void *args, int64_t begin, int64_t end, void *scratch) {
+  const clat_batch_norm_stats_args a = *(const clat_batch_norm_stats_args *)args;
+  for (int64_t image = begin; image < end; image++) {
+    float *partial = a.partial + image * 2 * a.channels;
+    stats_image(&a, a.x + image * a.pixels * a.x_stride, partial, partial + a.channels, scratch);
+  }
+}
+
+void CLAT_KERNEL(scale_filters)(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  const clat_scale_filters_args a = *(const clat_scale_filters_args *)args;
+  for (int64_t filter = begin; filter < end; filter++) {
+    const float *w = a.w + filter * a.elements;
+    float *y = a.y + filter * a.elements;
+    const vf scale = splat(a.scale[filter]);
+    FOR_LANES(i, a.elements, store(y + i, load(w + i, n) * scale, n));
+  }
+}

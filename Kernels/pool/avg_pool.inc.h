@@ -1,0 +1,59 @@
+/// Sum over a rectangle of pixels, in row order, times `factor`.
+INLINE void window_sum(const float *x, int64_t width, int64_t stride, clat_window rows,
+                       clat_window columns, float factor, float *y, int n) {
+  vf sum = splat(0);
+  for (int32_t i = rows.begin; i < rows.end; i++) {
+    for (int32_t j = columns.begin; j < columns.end; j++) {
+      sum += load(x + (i * width + j) * stride, n);
+    }
+  }
+  store(y, sum * splat(factor), n);
+}
+
+static void avg_pool_image(const clat_pool_args *a, const float *x, float *y, float factor) {
+  for (int32_t i = 0; i < a->out_height; i++) {
+    const clat_window rows =
+        clat_window_inputs(i, a->kernel_height, a->stride_height, a->pad_height, a->in_height);
+    for (int32_t j = 0; j < a->out_width; j++) {
+      const clat_window columns =
+          clat_window_inputs(j, a->kernel_width, a->stride_width, a->pad_width, a->in_width);
+      float *to = y + ((int64_t)i * a->out_width + j) * a->y_stride;
+      FOR_LANES(c, a->channels, window_sum(x + c, a->in_width, a->x_stride, rows, columns, factor,
+                                           to + c, n));
+    }
+  }
+}
+
+static void avg_pool_grad_image(const clat_pool_args *a, const float *dy, float *dx, float factor) {
+  for (int32_t i = 0; i < a->in_height; i++) {
+    const clat_window rows =
+        clat_window_outputs(i, a->kernel_height, a->stride_height, a->pad_height, a->out_height);
+    for (int32_t j = 0; j < a->in_width; j++) {
+      const clat_window columns =
+          clat_window_outputs(j, a->kernel_width, a->stride_width, a->pad_width, a->out_width);
+      float *to = dx + ((int64_t)i * a->in_width + j) * a->x_stride;
+      FOR_LANES(c, a->channels, window_sum(dy + c, a->out_width, a->y_stride, rows, columns,
+                                           factor, to + c, n));
+    }
+  }
+}
+
+void CLAT_KERNEL(avg_pool)(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  const clat_pool_args a = *(const clat_pool_args *)args;
+  const int64_t in = (int64_t)a.in_height * a.in_width, out = (int64_t)a.out_height * a.out_width;
+  const float factor = 1.0f / (float)(a.kernel_height * a.kernel_width);
+  for (int64_t image = begin; image < end; image++) {
+    avg_pool_image(&a, a.x + image * in * a.x_stride, a.y + image * out * a.y_stride, factor);
+  }
+}
+
+void CLAT_KERNEL(avg_pool_grad)(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  const clat_pool_args a = *(const clat_pool_args *)args;
+  const int64_t in = (int64_t)a.in_height * a.in_width, out = (int64_t)a.out_height * a.out_width;
+  const float factor = 1.0f / (float)(a.kernel_height * a.kernel_width);
+  for (int64_t image = begin; image < end; image++) {
+    avg_pool_grad_image(&a, a.x + image * out * a.y_stride, a.y + image * in * a.x_stride, factor);
+  }
+}

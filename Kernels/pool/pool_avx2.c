@@ -1,0 +1,9 @@
+#if defined(__x86_64__)
+#define CLAT_SIMD_AVX2
+#include "../team/simd.inc.h"
+
+#include "max_pool.inc.h"
+#include "avg_pool.inc.h"
+
+CLAT_SIMD_END
+#endif

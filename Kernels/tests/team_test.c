@@ -1,0 +1,153 @@
+#include "check.h"
+
+#include "../team/cpus.h"
+
+#include <sys/stat.h>
+
+enum { THREADS = 5, UNITS = 1000 };
+
+static float values[2][UNITS];
+
+/// y[i] = x[i - 1] + 2 x[i] + x[i + 1] on a ring: reads what other threads wrote before the barrier.
+typedef struct {
+  const float *x;
+  float *y;
+} ring_args;
+
+static void ring(const void *args, int64_t begin, int64_t end, void *scratch) {
+  const ring_args *a = args;
+  float *row = scratch;
+  for (int64_t i = begin; i < end; i++) {
+    row[0] = a->x[(i + UNITS - 1) % UNITS], row[1] = a->x[(i + 1) % UNITS];
+    a->y[i] = 0.25f * (row[0] + 2 * a->x[i] + row[1]);
+  }
+}
+
+/// Every slice doubles its own denormal; flushed, the result is zero.
+static void halve(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  float *x = *(float *const *)args;
+  for (int64_t i = begin; i < end; i++) x[i] *= 0.5f;
+}
+
+static void cut(int64_t *bounds, int threads, int64_t units) {
+  for (int t = 0; t <= threads; t++) bounds[t] = units * t / threads;
+}
+
+static void run_ring(int threads, int64_t repeat, uint64_t *nanoseconds) {
+  for (int i = 0; i < UNITS; i++) values[0][i] = (float)(i * 37 % 101);
+  int64_t bounds[THREADS + 1], other[THREADS + 1];
+  cut(bounds, threads, UNITS);
+  for (int t = 0; t <= threads; t++) other[t] = UNITS - bounds[threads - t];
+  if (threads > 1) other[1] = other[0]; // an empty slice, and other owners than before
+  const ring_args there = {values[0], values[1]}, back = {values[1], values[0]};
+  const clat_instruction list[] = {{ring, &there, bounds, 0}, {ring, &back, other, 1}};
+  const clat_section sections[] = {{list, 2, repeat}, {list, 0, 3}, {list, 2, 1}};
+  char *scratch = malloc((size_t)threads * 64);
+  void *scratches[THREADS];
+  for (int t = 0; t < threads; t++) scratches[t] = scratch + 64 * t;
+  clat_team_run(sections, 3, threads, scratches, nanoseconds);
+  free(scratch);
+}
+
+static void same_bits_for_any_team(void) {
+  static float expected[2][UNITS];
+  const int teams[] = {1, 2, 3, 5};
+  run_ring(1, 7, NULL);
+  memcpy(expected, values, sizeof expected);
+  for (int round = 0; round < 20; round++) {
+    run_ring(teams[round % 4], 7, NULL);
+    CHECK(memcmp(values, expected, sizeof values) == 0, "team of %d", teams[round % 4]);
+  }
+  double sum = 0;
+  for (int i = 0; i < UNITS; i++) sum += values[0][i];
+  CHECK(fabs(sum - 50 * UNITS) < UNITS * 1.0, "the ring keeps its sum: %g", sum);
+}
+
+static void times_every_instruction(void) {
+  uint64_t nanoseconds[3 * 4] = {0};
+  run_ring(3, 50, nanoseconds);
+  for (int t = 0; t < 3; t++) {
+    CHECK(nanoseconds[t * 4] > 0 && nanoseconds[t * 4 + 2] > 0, "thread %d has no time", t);
+    CHECK(nanoseconds[t * 4] > nanoseconds[t * 4 + 2] || nanoseconds[t * 4] < 100000,
+          "50 repetitions take less than one");
+  }
+}
+
+static void flushes_denormals_and_restores(void) {
+  float x[THREADS];
+  float *const data = x;
+  int64_t bounds[THREADS + 1];
+  cut(bounds, THREADS, THREADS);
+  for (int t = 0; t < THREADS; t++) x[t] = 2e-38f;
+  const clat_instruction in = {halve, &data, bounds, 0};
+  const clat_section section = {&in, 1, 1};
+  clat_team_run(&section, 1, THREADS, NULL, NULL);
+  for (int t = 0; t < THREADS; t++) CHECK(x[t] == 0, "thread %d keeps a denormal", t);
+  volatile float after = 2e-38f;
+  after *= 0.5f;
+  CHECK(after > 0, "the caller's mode is not restored");
+}
+
+// ---- CPUs
+
+static void write_file(const char *folder, const char *name, const char *text) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "w");
+  if (!file || fputs(text, file) < 0 || fclose(file) != 0) abort();
+}
+
+static char *folder(const char *root, const char *below) {
+  static char path[512];
+  snprintf(path, sizeof path, "%s%s", root, below);
+  if (mkdir(path, 0700) != 0) abort();
+  return path;
+}
+
+static int granted(const char *root, const char *membership) {
+  char path[512];
+  write_file(root, "membership", membership);
+  snprintf(path, sizeof path, "%s/membership", root);
+  return clat_cgroup_cpus(path, root);
+}
+
+static void control_groups(void) {
+  char root[] = "/tmp/cgroup-test-XXXXXX";
+  if (!mkdtemp(root)) abort();
+  write_file(folder(root, "/a"), "cpu.max", "250000 100000\n");
+  write_file(folder(root, "/a/b"), "cpu.max", "max 100000\n");
+  char *v1 = folder(root, "/cpu,cpuacct");
+  write_file(v1, "cpu.cfs_quota_us", "-1\n");
+  write_file(v1, "cpu.cfs_period_us", "100000\n");
+  char *job = folder(root, "/cpu,cpuacct/job");
+  write_file(job, "cpu.cfs_quota_us", "100000\n");
+  write_file(job, "cpu.cfs_period_us", "100000\n");
+  CHECK(granted(root, "0::/a\n") == 3, "2.5 CPUs are 3");
+  CHECK(granted(root, "0::/a/b\n") == 3, "the group above binds, too");
+  CHECK(granted(root, "0::/\n") == 0, "no limit");
+  CHECK(granted(root, "3:cpuset:/a\n4:cpu,cpuacct:/job\n") == 1, "version 1");
+  CHECK(granted(root, "4:cpu,cpuacct:/other\n") == 0, "version 1 without a quota");
+  CHECK(granted(root, "4:cpu,cpuacct:/job\n0::/a\n") == 1, "the smaller of both");
+  CHECK(granted(root, "nonsense\n::\n") == 0, "malformed lines");
+  char command[64];
+  snprintf(command, sizeof command, "rm -r %s", root);
+  CHECK(system(command) == 0, "cannot remove %s", root);
+}
+
+static void cpus(void) {
+  const int before = clat_team_available_cpus();
+  CHECK(before >= 1 && before <= sysconf(_SC_NPROCESSORS_ONLN), "%d CPUs", before);
+  CHECK(clat_team_pin(before) == 0 && clat_team_pin(1) == 0, "pinning fails");
+  CHECK(clat_team_available_cpus() == before, "pinning hides CPUs");
+  run_ring(2, 3, NULL);
+}
+
+int main(void) {
+  same_bits_for_any_team();
+  times_every_instruction();
+  flushes_denormals_and_restores();
+  control_groups();
+  cpus();
+  return finish();
+}

@@ -83,5 +83,5 @@ int main(void) {
   }
   philox_known_answers();
   random_start_moments();
-  return finish();
+  return finish("attack_test");
 }

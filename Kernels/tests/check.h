@@ -25,9 +25,9 @@ static int passed, failed;
     }                                                                                              \
   } while (0)
 
-static inline int finish(void) {
-  printf("%d passed, %d failed\n", passed, failed);
-  return failed != 0;
+static inline int finish(const char *name) {
+  printf("%s: %d passed, %d failed\n", name, passed, failed);
+  return failed != 0 || passed == 0;
 }
 
 static const float gap = 777; // what lies between the channels and the stride, and must stay

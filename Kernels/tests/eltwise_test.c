@@ -116,5 +116,5 @@ int main(void) {
     for (int64_t bytes = 0; bytes < 5000; bytes = bytes * 2 + 1) copy_case(bytes);
   }
   affine_nan();
-  return finish();
+  return finish("eltwise_test");
 }

@@ -124,5 +124,5 @@ int main(void) {
   }
   bad_labels();
   no_distance();
-  return finish();
+  return finish("loss_test");
 }

@@ -289,5 +289,5 @@ int main(void) {
   }
   running_in_place();
   grad_chain();
-  return finish();
+  return finish("norm_test");
 }

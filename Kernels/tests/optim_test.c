@@ -33,5 +33,5 @@ int main(void) {
       axpby_case(counts[i], 0), axpby_case(counts[i], 1);
     }
   }
-  return finish();
+  return finish("optim_test");
 }

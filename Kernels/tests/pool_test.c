@@ -197,5 +197,5 @@ int main(void) {
     flatten_case(1, 1, 7), flatten_case(3, 16, 5), flatten_case(2, 49, 33);
   }
   max_of_nan();
-  return finish();
+  return finish("pool_test");
 }

@@ -149,5 +149,5 @@ int main(void) {
   flushes_denormals_and_restores();
   control_groups();
   cpus();
-  return finish();
+  return finish("team_test");
 }

@@ -21,9 +21,11 @@ let package = Package(
       name: "Datasets", dependencies: ["IR"], exclude: ["Resources/make_digits.py"],
       resources: [.copy("Resources/digits.bin")]),
     .target(name: "Storage"),
+    .target(name: "Models", dependencies: ["IR"]),
     .testTarget(name: "IRTests", dependencies: ["IR"]),
     .testTarget(name: "KernelTests", dependencies: ["Kernels"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
+    .testTarget(name: "ModelsTests", dependencies: ["Models", "IR"]),
   ]
 )

@@ -1,0 +1,207 @@
+import IR
+
+/// Convolution, filters OIHW [channels, input channels, kernel, kernel]; parameters `weight`, `bias`.
+public struct Conv2d: Module {
+  public let name: String?
+  public let channels, kernel, stride, padding: Int
+  public let bias: Bool
+
+  public init(
+    _ name: String? = nil, channels: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
+    bias: Bool = false
+  ) {
+    self.name = name
+    self.channels = channels
+    self.kernel = kernel
+    self.stride = stride
+    self.padding = padding
+    self.bias = bias
+  }
+
+  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+    let type = context.builder.type(x)
+    guard type.rank == 4 else { throw ModelError("a convolution reads NHWC images, not \(type)") }
+    let filters = try context.parameter(
+      "weight", [channels, type.channels, kernel, kernel], .weight)
+    let shift = bias ? try context.parameter("bias", [channels], .bias) : nil
+    var y = try context.builder.emitOne(
+      "conv2d", [x, filters],
+      ["stride": .ints([stride, stride]), "pad": .ints([padding, padding])])
+    if let shift { y = try context.builder.emitOne("bias_add", [y, shift]) }
+    context.declareConvolution(output: y, bias: bias)
+    return y
+  }
+}
+
+/// Fully connected layer [N, I] -> [N, features]; parameters `weight` [features, I] and `bias`.
+public struct Linear: Module {
+  public let name: String?
+  public let features: Int
+
+  public init(_ name: String? = nil, features: Int) {
+    self.name = name
+    self.features = features
+  }
+
+  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+    let type = context.builder.type(x)
+    guard type.rank == 2 else {
+      throw ModelError("a linear layer reads [N, C], not \(type); flatten or pool first")
+    }
+    let weight = try context.parameter("weight", [features, type.channels], .weight)
+    let bias = try context.parameter("bias", [features], .bias)
+    let product = try context.builder.emitOne("linear", [x, weight])
+    let y = try context.builder.emitOne("bias_add", [product, bias])
+    context.declareLinear(output: y)
+    return y
+  }
+}
+
+/// Batch normalisation by channel in the emitter's mode; parameters `weight` (gamma), `bias` (beta),
+/// buffers `running_mean`, `running_var`.
+public struct BatchNorm2d: Module {
+  public let name: String?
+  public let eps, momentum: Double
+  public var extendsFeature: Bool { true }
+
+  /// - Parameter momentum: weight of the new batch in the running statistics, as in PyTorch.
+  public init(_ name: String? = nil, eps: Double = 1e-5, momentum: Double = 0.1) {
+    self.name = name
+    self.eps = eps
+    self.momentum = momentum
+  }
+
+  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+    let shape = [context.builder.type(x).channels]
+    context.declareNorm(of: x)
+    let results = try context.builder.emit(
+      "batch_norm",
+      [
+        x, context.parameter("weight", shape, .gamma), context.parameter("bias", shape, .beta),
+        context.statistic("running_mean", shape, .runningMean),
+        context.statistic("running_var", shape, .runningVar),
+      ],
+      [
+        "eps": .float(eps), "momentum": .float(momentum), "mode": .string(context.mode.rawValue),
+      ])
+    if context.mode == .train {
+      context.updateStatistic("running_mean", results[3])
+      context.updateStatistic("running_var", results[4])
+    }
+    return results[0]
+  }
+}
+
+/// max(x, 0).
+public struct ReLU: Module {
+  public var extendsFeature: Bool { true }
+
+  public init() {}
+
+  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+    try context.builder.emitOne("relu", [x])
+  }
+}
+
+/// Maximum over square windows; the stride is the kernel's size unless given.
+public struct MaxPool2d: Module {
+  public let kernel, stride, padding: Int
+
+  public init(kernel: Int, stride: Int? = nil, padding: Int = 0) {
+    self.kernel = kernel
+    self.stride = stride ?? kernel
+    self.padding = padding
+  }
+
+  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+    try context.builder.emitOne("max_pool", [x], window(kernel, stride, padding))
+  }
+}
+
+/// Mean over square windows, padding counted as zero; the stride is the kernel's size unless given.
+public struct AvgPool2d: Module {
+  public let kernel, stride, padding: Int
+
+  public init(kernel: Int, stride: Int? = nil, padding: Int = 0) {
+    self.kernel = kernel
+    self.stride = stride ?? kernel
+    self.padding = padding
+  }
+
+  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+    try context.builder.emitOne("avg_pool", [x], window(kernel, stride, padding))
+  }
+}
+
+private func window(_ kernel: Int, _ stride: Int, _ padding: Int) -> Attributes {
+  [
+    "kernel": .ints([kernel, kernel]), "stride": .ints([stride, stride]),
+    "pad": .ints([padding, padding]),
+  ]
+}
+
+/// The mean over all pixels: [N, H, W, C] -> [N, C].
+public struct GlobalAvgPool: Module {
+  public init() {}
+
+  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+    try context.builder.emitOne("global_avg_pool", [x])
+  }
+}
+
+/// [N, H, W, C] -> [N, C * H * W], in PyTorch's order.
+public struct Flatten: Module {
+  public init() {}
+
+  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+    try context.builder.emitOne("flatten", [x])
+  }
+}
+
+/// Shortcut of option A (He et al. 2015): every `stride`-th pixel, the new channels zero, half of
+/// them before the old ones and half after.
+public struct OptionAShortcut: Module {
+  public let channels, stride: Int
+
+  public init(channels: Int, stride: Int) {
+    self.channels = channels
+    self.stride = stride
+  }
+
+  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+    let new = channels - context.builder.type(x).channels
+    guard new >= 0 else {
+      throw ModelError("an option-A shortcut cannot reduce channels to \(channels)")
+    }
+    return try context.builder.emitOne(
+      "subsample_pad", [x],
+      ["stride": .int(stride), "before": .int(new / 2), "after": .int(new - new / 2)])
+  }
+}
+
+/// (x - mean) / std by channel: images in [0, 1] to what the network was trained on.
+public struct Normalize: Module {
+  public let mean, std: [Double]
+
+  public init(mean: [Double], std: [Double]) {
+    self.mean = mean
+    self.std = std
+  }
+
+  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+    let channels = context.builder.type(x).channels
+    guard mean.count == channels, std.count == channels else {
+      throw ModelError(
+        "images of \(channels) channels need as many means and standard deviations, "
+          + "got \(mean.count) and \(std.count)")
+    }
+    guard std.allSatisfy({ $0 > 0 && $0.isFinite }), mean.allSatisfy(\.isFinite) else {
+      throw ModelError("standard deviations must be positive, are \(std)")
+    }
+    let shift = zip(mean, std).map { -$0 / $1 }
+    let vectors = try [std.map { 1 / $0 }, shift].map {
+      try context.builder.emitOne("constant", [], ["values": .floats($0)])
+    }
+    return try context.builder.emitOne("affine", [x] + vectors)
+  }
+}

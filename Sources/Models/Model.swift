@@ -1,0 +1,127 @@
+import IR
+
+/// A network for images of one shape: its description, its tensors and its layers.
+public struct Model: Sendable {
+  /// The registry's names; `wrn-DEPTH-WIDTH` is known for every depth 6n + 4.
+  public static let names: [String] = Architecture.all.map(\.name)
+
+  public let spec: ModelSpec
+  public let classes: Int
+  public let imageShape: (height: Int, width: Int, channels: Int)
+  /// All tensors in the order of PyTorch's state_dict, without `num_batches_tracked`.
+  public let parameters: [ParameterInfo]
+  /// Main-path convolutions in forward order: CLAT's numbering from 0.
+  public let layers: [LayerInfo]
+  /// `layers`, then shortcut convolutions and linear layers in forward order.
+  public let allLayers: [LayerInfo]
+
+  let architecture: Architecture
+  private let network: [any Module]
+  private let flopsPerImage: Double
+
+  /// Builds the network and checks that it fits the images.
+  ///
+  /// - Parameters:
+  ///   - imageShape: pixels and channels of the images, which come in [0, 1].
+  ///   - mean: by channel; with `std`, the network begins with (x - mean) / std.
+  /// - Throws: ModelError where specification, images, classes or normalisation do not fit.
+  public init(
+    _ spec: ModelSpec, imageShape: (height: Int, width: Int, channels: Int), classes: Int,
+    mean: [Double]? = nil, std: [Double]? = nil
+  ) throws {
+    let (architecture, arguments) = try Architecture.resolve(spec)
+    try Self.check(spec, imageShape, classes)
+    let normalize = try Self.normalization(spec, mean, std)
+    let network: [any Module] = try normalize + [architecture.network(arguments, classes)]
+    let builder = GraphBuilder(name: spec.description)
+    let context = EmitContext(builder: builder, mode: .eval)
+    let image = TensorType.f32(1, imageShape.height, imageShape.width, imageShape.channels)
+    do {
+      _ = try context.emit(network, try builder.input("images", image, .data))
+    } catch let error as ModelError {
+      let size = "\(imageShape.height)x\(imageShape.width)x\(imageShape.channels)"
+      throw ModelError("\(spec) does not fit images of \(size): \(error.message)")
+    }
+    self.spec = spec
+    self.imageShape = imageShape
+    self.classes = classes
+    self.architecture = architecture
+    self.network = network
+    allLayers = Self.number(context.trace.layers)
+    layers = allLayers.filter(\.isMainPath)
+    parameters = Self.assignLayers(context.trace.parameters, layers)
+    flopsPerImage = try Self.flops(builder.graph)
+  }
+
+  /// The specification's text: `resnet18:width=16`.
+  public var name: String { spec.description }
+
+  /// Number of trainable scalars.
+  public var parameterCount: Int {
+    parameters.filter(\.isTrainable).reduce(0) { $0 + $1.count }
+  }
+
+  /// Floating-point operations of one forward pass of one image in evaluation mode; a multiply-add
+  /// counts as two.
+  public func flops() -> Double { flopsPerImage }
+
+  /// How many critical layers CLAT trains: the paper's number, else 5 % of the layers, rounded up.
+  public var defaultCriticalCount: Int { architecture.criticalCount ?? (layers.count + 19) / 20 }
+
+  func emit(_ images: ValueID, _ context: EmitContext) throws -> ValueID {
+    try context.emit(network, images)
+  }
+}
+
+extension Model {
+  private static func check(
+    _ spec: ModelSpec, _ shape: (height: Int, width: Int, channels: Int), _ classes: Int
+  ) throws {
+    guard (2...1_000_000).contains(classes) else {
+      throw ModelError("\(spec): needs at least 2 classes, got \(classes)")
+    }
+    let extents = [("height", shape.height), ("width", shape.width), ("channels", shape.channels)]
+    for (name, extent) in extents where !(1...65536).contains(extent) {
+      throw ModelError("\(spec): image \(name) must be from 1 to 65536, is \(extent)")
+    }
+  }
+
+  private static func normalization(
+    _ spec: ModelSpec, _ mean: [Double]?, _ std: [Double]?
+  ) throws -> [any Module] {
+    switch (mean, std) {
+    case (nil, nil): return []
+    case (let mean?, let std?): return [Normalize(mean: mean, std: std)]
+    default: throw ModelError("\(spec): mean and std must be given together")
+    }
+  }
+
+  private static func number(_ layers: [LayerInfo]) -> [LayerInfo] {
+    var ordered = layers.filter(\.isMainPath) + layers.filter { !$0.isMainPath }
+    for index in ordered.indices { ordered[index].index = index }
+    return ordered
+  }
+
+  private static func assignLayers(
+    _ parameters: [ParameterInfo], _ layers: [LayerInfo]
+  ) -> [ParameterInfo] {
+    var owner: [String: Int] = [:]
+    for layer in layers {
+      let norm = layer.norm.map { [$0.gamma, $0.beta, $0.mean, $0.variance] } ?? []
+      for name in [layer.weight] + norm + (layer.bias.map { [$0] } ?? []) {
+        owner[name] = layer.index
+      }
+    }
+    return parameters.map {
+      ParameterInfo(name: $0.name, shape: $0.shape, kind: $0.kind, layer: owner[$0.name])
+    }
+  }
+
+  private static func flops(_ graph: Graph) throws -> Double {
+    try graph.nodes.reduce(0) { total, node in
+      let definition = try OpRegistry.definition(node.op)
+      let (operands, results) = (node.operands.map(graph.type), node.results.map(graph.type))
+      return total + definition.cost(operands, node.attributes, results).flops
+    }
+  }
+}

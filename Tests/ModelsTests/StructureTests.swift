@@ -1,0 +1,104 @@
+import IR
+import Testing
+
+@testable import Models
+
+@Suite struct StructureTests {
+  /// Published counts: RN18, RN50, WRN and DN121 from the repositories whose names we use; the others
+  /// from PyTorch under the definitions in Tests/Golden/networks.py.
+  @Test(arguments: [
+    ("small-cnn", 24_346), ("resnet18", 11_173_962), ("resnet18:width=8", 176_402),
+    ("resnet34", 21_282_122), ("resnet50", 23_520_842), ("preact-resnet18", 11_171_146),
+    ("resnet20", 269_722), ("resnet20:shortcut=B", 272_474), ("resnet32", 464_154),
+    ("resnet44", 658_586), ("resnet56", 853_018), ("wrn:depth=10,width=1", 77_850),
+    ("wrn-16-1", 175_066), ("wrn-10-2", 303_706), ("wrn:depth=34,width=1", 466_714),
+    ("wrn-28-10", 36_479_194), ("wrn-34-10", 46_160_474), ("vgg16", 14_728_266),
+    ("vgg19", 20_040_522), ("densenet121", 6_956_298),
+  ])
+  func parameterCounts(name: String, count: Int) throws {
+    #expect(try makeModel(name).parameterCount == count)
+  }
+
+  @Test(arguments: [
+    ("resnet18", 17, 20, 1), ("vgg19", 16, 16, 1), ("wrn-34-10", 31, 34, 2),
+    ("resnet50", 49, 53, 3), ("wrn-70-16", 67, 70, 4), ("densenet121", 120, 120, 5),
+    ("resnet20", 19, 19, 1),
+  ])
+  func layerCounts(name: String, main: Int, convolutions: Int, critical: Int) throws {
+    let model = try makeModel(name)
+    #expect(model.layers.count == main)
+    #expect(model.allLayers.filter { $0.kind != .linear }.count == convolutions)
+    #expect(model.allLayers.count == convolutions + 1)
+    #expect(model.defaultCriticalCount == critical)
+    #expect(model.allLayers.map(\.index) == Array(model.allLayers.indices))
+    #expect(model.allLayers.prefix(main).map(\.name) == model.layers.map(\.name))
+  }
+
+  @Test func namesAndOwners() throws {
+    let model = try makeModel("resnet18")
+    #expect(model.layers[11].name == "layer3.1.conv1")
+    #expect(model.layers[11].norm?.gamma == "layer3.1.bn1.weight")
+    #expect(model.layers[11].bias == nil)
+    let weight = try #require(model.parameters.first { $0.name == "layer3.1.conv1.weight" })
+    #expect(weight.shape == [256, 256, 3, 3] && weight.layer == 11 && weight.kind == .weight)
+    let variance = try #require(model.parameters.first { $0.name == "layer3.1.bn1.running_var" })
+    #expect(variance.layer == 11 && !variance.isTrainable)
+    for name in ["layer2.0.shortcut.0.weight", "layer2.0.shortcut.1.weight", "linear.bias"] {
+      #expect(model.parameters.first { $0.name == name }?.layer == .some(nil), "\(name)")
+    }
+    let shortcut = model.allLayers.first { $0.name == "layer2.0.shortcut.0" }
+    #expect(
+      shortcut?.kind == .shortcut && shortcut?.norm?.mean == "layer2.0.shortcut.1.running_mean")
+  }
+
+  @Test func wideNormsBelongToDirectOutputs() throws {
+    let model = try makeModel("wrn-16-2")
+    func layer(_ name: String) -> Int?? { model.parameters.first { $0.name == name }?.layer }
+    #expect(layer("block1.layer.0.bn1.weight") == 0)
+    #expect(layer("block1.layer.0.bn2.weight") == 1)
+    #expect(layer("block1.layer.1.bn1.weight") == .some(nil))
+    #expect(layer("bn1.weight") == .some(nil))
+  }
+
+  @Test func convolutionBiases() throws {
+    let model = try makeModel("vgg16:width=8")
+    #expect(model.layers.map(\.name).prefix(3) == ["features.0", "features.3", "features.7"])
+    #expect(model.layers[1].bias == "features.3.bias")
+    #expect(model.layers[1].norm?.beta == "features.4.bias")
+  }
+
+  /// Convolutions and the linear layer of ResNet-20 do 2 * 40.55 million multiply-adds' operations
+  /// (He et al. 2015 give 41 million multiply-adds); the rest is a few percent.
+  @Test func flops() throws {
+    let flops = try makeModel("resnet20").flops()
+    #expect(flops > 2 * 40.55e6 && flops < 2 * 40.55e6 * 1.03)
+  }
+
+  @Test(arguments: Model.names, [BatchNormMode.train, .eval])
+  func graphsOfAllNetworks(name: String, mode: BatchNormMode) throws {
+    let model = try makeModel(name)
+    let (graph, forward) = try emitted(model, mode, batch: 3)
+    #expect(graph.type(forward.logits) == .f32(3, 10))
+    #expect(forward.features.map(\.layer) == Array(model.layers.indices))
+    #expect(graph.taps.map(\.name) == model.layers.map(\.name))
+    #expect(graph.inputs.dropFirst().map(\.name) == model.parameters.map(\.name))
+    for node in graph.nodes {
+      let definition = try OpRegistry.definition(node.op)
+      let types = try definition.inferResults(node.operands.map(graph.type), node.attributes)
+      #expect(types == node.results.map(graph.type))
+    }
+  }
+
+  @Test(arguments: ["small-cnn", "resnet18:width=8", "resnet20", "wrn-16-1", "preact-resnet18"])
+  func smallGreyImages(name: String) throws {
+    let model = try makeModel(name, (8, 8, 1), classes: 3)
+    #expect(model.parameters[0].shape[1] == 1)
+    let (graph, forward) = try emitted(model, .train)
+    #expect(graph.type(forward.logits) == .f32(2, 3))
+  }
+
+  @Test func largerImagesGiveVGGMoreFeatures() throws {
+    let model = try makeModel("vgg16:width=8", (64, 96, 3))
+    #expect(model.parameters.first { $0.name == "classifier.weight" }?.shape == [10, 64 * 2 * 3])
+  }
+}

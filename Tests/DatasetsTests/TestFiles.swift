@@ -7,7 +7,7 @@ final class TestFolder {
   let path: String
 
   init() throws {
-    path = NSTemporaryDirectory() + "/clat-datasets-" + UUID().uuidString
+    path = NSTemporaryDirectory() + "clat-datasets-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   }
 

@@ -5,6 +5,7 @@ let package = Package(
   name: "clat",
   products: [
     .library(name: "IR", targets: ["IR"]),
+    .library(name: "Engine", targets: ["Engine"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -21,6 +22,7 @@ let package = Package(
       name: "Datasets", dependencies: ["IR"], exclude: ["Resources/make_digits.py"],
       resources: [.copy("Resources/digits.bin")]),
     .target(name: "Storage"),
+    .target(name: "Engine", dependencies: ["IR", "Kernels"]),
     .target(name: "Models", dependencies: ["IR"]),
     .testTarget(name: "IRTests", dependencies: ["IR"]),
     .testTarget(name: "KernelTests", dependencies: ["Kernels"]),

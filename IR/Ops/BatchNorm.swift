@@ -39,7 +39,7 @@ extension OpRegistry {
       epsilon, AttributeSpec("momentum", .float, default: .float(0.1)),
       AttributeSpec("mode", .string), Epilogue.spec,
     ],
-    fusion: .outFusable,
+    fusion: .outFusable, inPlace: [(0, 0), (3, 3), (4, 4)],
     samples: [
       OpSample(
         [.f32(3, 2, 3, 5), .f32(5), .f32(5), .f32(5), .f32(5)], ["mode": .string("train")],

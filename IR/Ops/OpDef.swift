@@ -156,6 +156,11 @@ public struct OpTypes: Sendable {
   public var operands: [TensorType]
   public var attributes: Attributes
 
+  public init(operands: [TensorType], attributes: Attributes) {
+    self.operands = operands
+    self.attributes = attributes
+  }
+
   public subscript(index: Int) -> TensorType { operands[index] }
 
   public func expectCount(_ count: Int) throws {
@@ -193,6 +198,12 @@ public struct OpInvocation {
   public var types: OpTypes
   public var resultTypes: [TensorType]
   public var inputs: [[Double]]
+
+  public init(types: OpTypes, resultTypes: [TensorType], inputs: [[Double]]) {
+    self.types = types
+    self.resultTypes = resultTypes
+    self.inputs = inputs
+  }
 
   public var attributes: Attributes { types.attributes }
   public subscript(index: Int) -> [Double] { inputs[index] }

@@ -1,0 +1,172 @@
+import Foundation
+import IR
+import Kernels
+
+/// A program with its memory: ready to run, as often as wanted, without allocating.
+public final class Executable {
+  public let program: Program
+  public let instructionSet: InstructionSet
+  private let store: TensorStore
+  private let arena: UnsafeMutableRawPointer
+  private let scratch: [UnsafeMutableRawPointer?]
+  private var arguments: [ArgumentBlock] = []
+  private var constants: [UnsafeMutablePointer<Float>] = []
+  private let code: UnsafeMutablePointer<clat_instruction>
+  private let bounds: UnsafeMutablePointer<Int64>
+  private var weightsVersion: Int?
+  private var nanoseconds: [UInt64]?
+
+  /// Allocates the arena and links every instruction to its kernel and addresses.
+  ///
+  /// - Parameters:
+  ///   - store: holds, or is given, every external tensor of the program.
+  /// - Throws: IRError where a tensor of the store has another type than the program needs.
+  public init(
+    _ program: Program, store: TensorStore, instructionSet: InstructionSet = .best
+  ) throws {
+    self.program = program
+    self.store = store
+    self.instructionSet = instructionSet
+    arena = Executable.allocate(program.arenaBytes)
+    scratch = (0..<program.threads).map { _ in Executable.allocate(Int(CLAT_SCRATCH_BYTES)) }
+    code = .allocate(capacity: max(program.instructions.count, 1))
+    bounds = .allocate(capacity: max(program.instructions.count * (program.threads + 1), 1))
+    try link()
+  }
+
+  deinit {
+    free(arena)
+    scratch.forEach { free($0) }
+    constants.forEach { $0.deallocate() }
+    code.deallocate()
+    bounds.deallocate()
+  }
+
+  private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
+    let huge = 2 << 20
+    let size = (max(bytes, 64) + huge - 1) / huge * huge
+    let pointer = aligned_alloc(huge, size)!
+    madvise(pointer, size, Int32(MADV_HUGEPAGE))
+    memset(pointer, 0, size)
+    return pointer
+  }
+
+  private func link() throws {
+    let addresses = try program.buffers.map(address)
+    for (index, instruction) in program.instructions.enumerated() {
+      let block = instruction.arguments(
+        Addresses(pointers: instruction.operands.map { addresses[$0.buffer] }))
+      arguments.append(block)
+      guard let kernel = clat_kernel_find(instruction.kernel, instructionSet.isa) else {
+        throw IRError("kernel '\(instruction.kernel)' does not exist for \(instructionSet)")
+      }
+      let own = bounds + index * (program.threads + 1)
+      for (thread, bound) in instruction.bounds.enumerated() { own[thread] = bound }
+      (code + index).initialize(
+        to: clat_instruction(
+          kernel: kernel, args: UnsafeRawPointer(block.pointer), bounds: UnsafePointer(own),
+          barrier: instruction.barrier ? 1 : 0))
+    }
+  }
+
+  private func address(_ buffer: Program.Buffer) throws -> UnsafeMutableRawPointer {
+    switch buffer.placement {
+    case .arena(let offset): return arena + offset
+    case .constant(let values):
+      let copy = UnsafeMutablePointer<Float>.allocate(capacity: max(values.count, 1))
+      copy.initialize(from: values, count: values.count)
+      constants.append(copy)
+      return UnsafeMutableRawPointer(copy)
+    case .external(let name):
+      guard let binding = program.inputs.first(where: { $0.name == name }) else {
+        throw IRError("program \(program.name) has no input '\(name)'")
+      }
+      return try store.tensor(name, binding.type).pointer
+    }
+  }
+
+  /// Runs the program once: the section `weights` only where parameters have changed since the last run, then `batch`, then all
+  /// steps of the loop, in one parallel region.
+  public func run() {
+    let current = store.weightsVersion
+    let wanted = program.sections.filter { section in
+      !section.instructions.isEmpty && (section.stage != .weights || weightsVersion != current)
+    }
+    let sections = wanted.map { section in
+      clat_section(
+        instructions: UnsafePointer(code + section.instructions.lowerBound),
+        count: Int64(section.instructions.count), repeat: Int64(section.repeats))
+    }
+    withProfile(wanted) { times in
+      clat_team_run(sections, Int32(sections.count), Int32(program.threads), scratch, times)
+    }
+    weightsVersion = current
+    if program.outputs.contains(where: { $0.updates != nil }) { store.weightsChanged() }
+  }
+
+  /// The bytes of an output after a run; valid until the next.
+  ///
+  /// - Throws: IRError where the program has no such output.
+  public func output(_ name: String) throws -> (type: TensorType, bytes: UnsafeRawBufferPointer) {
+    guard let output = program.outputs.first(where: { $0.name == name }) else {
+      let known = program.outputs.map(\.name).joined(separator: ", ")
+      throw IRError("program \(program.name) has no output '\(name)'; outputs: \(known)")
+    }
+    let start = try address(program.buffers[output.buffer])
+    return (output.type, UnsafeRawBufferPointer(start: start, count: output.type.byteCount))
+  }
+
+  /// An f32 output as an array.
+  public func floats(_ name: String) throws -> [Float] {
+    Array(try output(name).bytes.bindMemory(to: Float.self))
+  }
+
+  /// An i32 output as an array.
+  public func integers(_ name: String) throws -> [Int32] {
+    Array(try output(name).bytes.bindMemory(to: Int32.self))
+  }
+
+  /// Copies an output into a tensor of the store, for another program to read.
+  public func copyOutput(_ name: String, to tensor: String) throws {
+    let (type, bytes) = try output(name)
+    let target = try store.tensor(tensor, type)
+    target.pointer.copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+  }
+
+  // MARK: - Profile
+
+  /// Whether runs add up the time of every instruction.
+  public var isProfiling: Bool {
+    get { nanoseconds != nil }
+    set {
+      nanoseconds =
+        newValue
+        ? [UInt64](repeating: 0, count: program.threads * program.instructions.count) : nil
+    }
+  }
+
+  /// Nanoseconds by instruction since profiling began, the largest among threads.
+  public var profile: [UInt64] {
+    guard let nanoseconds else { return [] }
+    let count = program.instructions.count
+    return (0..<count).map { index in
+      (0..<program.threads).map { nanoseconds[$0 * count + index] }.max() ?? 0
+    }
+  }
+
+  /// The team numbers instructions through the sections it is given; this maps its times to the program's instructions.
+  private func withProfile(
+    _ wanted: [Program.Section], _ body: (UnsafeMutablePointer<UInt64>?) -> Void
+  ) {
+    guard nanoseconds != nil else { return body(nil) }
+    let indices = wanted.flatMap { Array($0.instructions) }
+    var times = [UInt64](repeating: 0, count: program.threads * indices.count)
+    times.withUnsafeMutableBufferPointer { body($0.baseAddress) }
+    for thread in 0..<program.threads {
+      for (position, index) in indices.enumerated() {
+        nanoseconds![thread * program.instructions.count + index] +=
+          times[thread * indices.count + position]
+      }
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import IR
+import Kernels
+
+/// An instruction set that the kernels are written for.
+public enum InstructionSet: String, Sendable, CaseIterable, CustomStringConvertible {
+  /// Plain C, slow: the kernels' twins for tests.
+  case reference
+  /// 128-bit vectors of the compiler's own, on any CPU.
+  case portable
+  case avx2
+  case avx512
+
+  var isa: clat_isa {
+    switch self {
+    case .reference: CLAT_ISA_REFERENCE
+    case .portable: CLAT_ISA_PORTABLE
+    case .avx2: CLAT_ISA_AVX2
+    case .avx512: CLAT_ISA_AVX512
+    }
+  }
+
+  /// Whether this CPU and operating system can run it.
+  public var isSupported: Bool { clat_isa_supported(isa) != 0 }
+
+  /// The fastest that is supported.
+  public static var best: InstructionSet {
+    let best = clat_isa_best()
+    return allCases.first { $0.isa == best } ?? .portable
+  }
+
+  public var description: String { rawValue }
+}
+
+/// The threads that programs run on.
+public enum Team {
+  /// CPUs that this process may use: its affinity mask, limited by the cgroup's quota.
+  public static var availableThreads: Int { max(1, Int(clat_team_available_cpus())) }
+
+  /// Pins worker threads to CPUs of the process's affinity mask; unpinned ones have been seen sharing a core.
+  public static func pin(threads: Int) throws {
+    let status = clat_team_pin(Int32(threads))
+    guard status == 0 else { throw IRError("cannot pin \(threads) threads: errno \(status)") }
+  }
+}

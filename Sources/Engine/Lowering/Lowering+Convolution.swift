@@ -1,0 +1,205 @@
+import IR
+import Kernels
+
+/// A convolution or linear layer as the gather kernel sees it.
+private struct Gather {
+  var images, inPixels, outPixels, inChannels, outChannels: Int
+  var tables: ConvolutionTables
+}
+
+/// Extents of the filters for packing.
+private struct Filters {
+  var out, `in`, taps: Int
+  var transpose: Bool
+}
+
+extension LoweringRules {
+  static let convolution: [String: LoweringRule] = [
+    "conv2d": { lowering in
+      let shape = try ConvolutionShape.forward(lowering.types)
+      try gather(lowering, forward(shape), filters(shape, transpose: false))
+    },
+    "conv2d_input_grad": { lowering in
+      let shape = try ConvolutionShape.inputGradient(lowering.types)
+      try gather(lowering, inputGradient(shape), filters(shape, transpose: true))
+    },
+    "conv2d_weight_grad": { lowering in
+      let shape = try ConvolutionShape.weightGradient(lowering.types)
+      weightGradient(
+        lowering, forward(shape), taps: shape.kernelTaps,
+        table: ConvolutionTables.forwardPhase(shape).input)
+    },
+    "linear": { lowering in
+      let shape = try LinearShape.forward(lowering.types)
+      try gather(
+        lowering, linear(shape.images, shape.inFeatures, shape.outFeatures),
+        Filters(out: shape.outFeatures, in: shape.inFeatures, taps: 1, transpose: false))
+    },
+    "linear_input_grad": { lowering in
+      let shape = try LinearShape.inputGradient(lowering.types)
+      try gather(
+        lowering, linear(shape.images, shape.outFeatures, shape.inFeatures),
+        Filters(out: shape.outFeatures, in: shape.inFeatures, taps: 1, transpose: true))
+    },
+    "linear_weight_grad": { lowering in
+      let shape = try LinearShape.weightGradient(lowering.types)
+      weightGradient(
+        lowering, linear(shape.images, shape.inFeatures, shape.outFeatures), taps: 1, table: [0])
+    },
+    "pack_filters": { lowering in
+      let (tables, filters) = try packing(lowering.node, lowering.operandTypes[0])
+      pack(
+        lowering, filters, tables, source: lowering.operand(0, sliced: false),
+        target: .value(lowering.node.results[0]))
+    },
+  ]
+
+  /// Bytes of the result of `pack_filters`.
+  static func packedBytes(_ node: Node, _ filters: TensorType) throws -> Int {
+    try packing(node, filters).tables.packedBytes
+  }
+
+  private static func filters(_ shape: ConvolutionShape, transpose: Bool) -> Filters {
+    Filters(
+      out: shape.outChannels, in: shape.inChannels, taps: shape.kernelTaps, transpose: transpose)
+  }
+
+  private static func forward(_ shape: ConvolutionShape) -> Gather {
+    Gather(
+      images: shape.images, inPixels: shape.inHeight * shape.inWidth,
+      outPixels: shape.outHeight * shape.outWidth, inChannels: shape.inChannels,
+      outChannels: shape.outChannels, tables: .forward(shape))
+  }
+
+  private static func inputGradient(_ shape: ConvolutionShape) -> Gather {
+    Gather(
+      images: shape.images, inPixels: shape.outHeight * shape.outWidth,
+      outPixels: shape.inHeight * shape.inWidth, inChannels: shape.outChannels,
+      outChannels: shape.inChannels, tables: .inputGradient(shape))
+  }
+
+  private static func linear(_ images: Int, _ inputs: Int, _ outputs: Int) -> Gather {
+    Gather(
+      images: images, inPixels: 1, outPixels: 1, inChannels: inputs, outChannels: outputs,
+      tables: .linear(inFeatures: inputs, outFeatures: outputs))
+  }
+
+  private static func packing(
+    _ node: Node, _ type: TensorType
+  ) throws -> (tables: ConvolutionTables, filters: Filters) {
+    let transpose = node.attributes.bool("transpose")
+    let (out, inputs) = (type.shape[0], type.shape[1])
+    guard type.rank == 4 else {
+      return (
+        transpose
+          ? .linear(inFeatures: out, outFeatures: inputs)
+          : .linear(inFeatures: inputs, outFeatures: out),
+        Filters(out: out, in: inputs, taps: 1, transpose: transpose)
+      )
+    }
+    let taps = type.shape[2] * type.shape[3]
+    let filters = Filters(out: out, in: inputs, taps: taps, transpose: transpose)
+    guard transpose else {
+      let phase = ConvolutionTables.Phase(out: [], taps: Array(0..<Int32(taps)), input: [])
+      return (ConvolutionTables([phase], inChannels: inputs, outChannels: out), filters)
+    }
+    let input = node.attributes.ints("input")
+    guard input.count == 2 else { throw IRError("pack_filters: 'input' must be [height, width]") }
+    let shape = try ConvolutionShape(
+      input: .f32(1, input[0], input[1], inputs), filters: TensorType(.f32, type.shape),
+      types: OpTypes(operands: [], attributes: node.attributes))
+    return (.inputGradient(shape), filters)
+  }
+
+  private static func pack(
+    _ lowering: NodeLowering, _ filters: Filters, _ tables: ConvolutionTables,
+    source: CallOperand, target: OperandReference
+  ) {
+    lowering.call(
+      "conv_pack", units: tables.packUnits, main: false,
+      [source, .write(target, sliced: false)]
+    ) { at in
+      ArgumentBlock(
+        clat_conv_pack_args(
+          out_channels: Int32(filters.out), in_channels: Int32(filters.in),
+          kernel_taps: Int32(filters.taps), transpose: filters.transpose ? 1 : 0,
+          phases: Int32(tables.phaseCount), phase: UnsafePointer(tables.phases),
+          weights: at.f32(0), packed: at.f32(1)),
+        retaining: [tables])
+    }
+  }
+
+  /// The gather with its epilogue; packs the filters first where they are not packed yet.
+  private static func gather(
+    _ lowering: NodeLowering, _ gather: Gather, _ filters: Filters
+  ) throws {
+    let epilogue = try Epilogue.of(lowering.attributes)
+    var packed = lowering.operand(1, sliced: false)
+    if lowering.operandTypes[1].dtype == .f32 {
+      let target = lowering.temporary(bytes: gather.tables.packedBytes)
+      pack(lowering, filters, gather.tables, source: packed, target: target)
+      packed = .read(target, sliced: false)
+    }
+    var operands = [lowering.operand(0), packed, lowering.result(0)]
+    func add(_ part: Epilogue, sliced: Bool) -> Int? {
+      guard let index = epilogue.operandIndex(part, base: 2) else { return nil }
+      operands.append(lowering.operand(index, sliced: sliced))
+      return operands.count - 1
+    }
+    let bias = add(.shift, sliced: false)
+    let residual = add(.residual, sliced: true)
+    let mask = add(.mask, sliced: true)
+    if epilogue.contains(.bits) { operands.append(lowering.result(lowering.node.results.count - 1)) }
+    let bits = epilogue.contains(.bits) ? operands.count - 1 : nil
+    lowering.call("conv_gather", units: gather.images, operands) { at in
+      ArgumentBlock(
+        clat_conv_args(
+          images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
+          out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
+          out_channels: Int32(gather.outChannels), x_stride: Int32(gather.inChannels),
+          y_stride: Int32(gather.outChannels), residual_stride: Int32(gather.outChannels),
+          phases: Int32(gather.tables.phaseCount), phase: UnsafePointer(gather.tables.phases),
+          x: at.f32(0), packed: at.f32(1), y: at.f32(2), bias: at.f32(bias),
+          residual: at.f32(residual), relu: epilogue.contains(.relu) ? 1 : 0,
+          relu_bits: at.u8(bits), mask_bits: at.u8(mask)),
+        retaining: [gather.tables])
+    }
+  }
+
+  /// Partial sums over ranges of images, then their sum in a fixed order.
+  private static func weightGradient(
+    _ lowering: NodeLowering, _ gather: Gather, taps: Int, table offsets: [Int32]
+  ) {
+    let rows = taps * gather.inChannels
+    let jobs = WeightGradientJobs(
+      images: gather.images, rows: rows, outChannels: gather.outChannels)
+    let table = WeightGradientTable(offsets)
+    let partial = lowering.temporary(bytes: jobs.chunks * rows * gather.outChannels * 4)
+    lowering.call(
+      "conv_weight_grad", units: jobs.chunks * jobs.blocks,
+      [
+        lowering.operand(0, sliced: false), lowering.operand(1, sliced: false),
+        .write(partial, sliced: false),
+      ]
+    ) { at in
+      ArgumentBlock(
+        clat_conv_weight_grad_args(
+          images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
+          out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
+          out_channels: Int32(gather.outChannels), taps: Int32(taps),
+          x_stride: Int32(gather.inChannels), dy_stride: Int32(gather.outChannels),
+          chunks: Int32(jobs.chunks), blocks: Int32(jobs.blocks),
+          in: UnsafePointer(table.offsets), x: at.f32(0), dy: at.f32(1), partial: at.f32(2)),
+        retaining: [table])
+    }
+    lowering.call(
+      "conv_weight_grad_reduce", units: gather.outChannels, main: false,
+      [.read(partial, sliced: false), lowering.result(0, sliced: false)]
+    ) { at in
+      ArgumentBlock(
+        clat_conv_weight_grad_reduce_args(
+          in_channels: Int32(gather.inChannels), out_channels: Int32(gather.outChannels),
+          taps: Int32(taps), chunks: Int32(jobs.chunks), partial: at.f32(0), dw: at.f32(1)))
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import IR
+import Kernels
+
+/// How an instruction touches an operand.
+public enum Access: String, Sendable {
+  case `in`, out, `inout`
+
+  var writes: Bool { self != .in }
+}
+
+/// A C argument struct on the heap, with whatever it points to kept alive.
+public final class ArgumentBlock {
+  let pointer: UnsafeMutableRawPointer
+  private let retained: [AnyObject]
+  private let destroy: (UnsafeMutableRawPointer) -> Void
+
+  init<Arguments>(_ arguments: Arguments, retaining retained: [AnyObject] = []) {
+    let typed = UnsafeMutablePointer<Arguments>.allocate(capacity: 1)
+    typed.initialize(to: arguments)
+    pointer = UnsafeMutableRawPointer(typed)
+    self.retained = retained
+    destroy = { $0.assumingMemoryBound(to: Arguments.self).deallocate() }
+  }
+
+  deinit { destroy(pointer) }
+}
+
+/// The resolved addresses of a kernel call's operands, by position.
+public struct Addresses {
+  let pointers: [UnsafeMutableRawPointer?]
+
+  func f32(_ index: Int?) -> UnsafeMutablePointer<Float>? {
+    index.flatMap { pointers[$0]?.assumingMemoryBound(to: Float.self) }
+  }
+  func i32(_ index: Int?) -> UnsafeMutablePointer<Int32>? {
+    index.flatMap { pointers[$0]?.assumingMemoryBound(to: Int32.self) }
+  }
+  func u8(_ index: Int?) -> UnsafeMutablePointer<UInt8>? {
+    index.flatMap { pointers[$0]?.assumingMemoryBound(to: UInt8.self) }
+  }
+}
+
+/// What a kernel call operates on: a value of the graph, or memory of the node's own.
+public enum OperandReference: Hashable, Sendable {
+  case value(ValueID)
+  case temporary(Int)
+}
+
+/// An operand of a kernel call.
+public struct CallOperand {
+  var reference: OperandReference
+  var access: Access
+  /// Whether a slice of the call's units touches only its own part of the operand.
+  var sliced: Bool
+}
+
+/// One call of a kernel, before anything has an address.
+public struct KernelCall {
+  /// A row of kernels.def.
+  var kernel: String
+  var operands: [CallOperand]
+  /// The number of units that are divided among threads.
+  var units: Int
+  var flops: Double
+  var arguments: (Addresses) -> ArgumentBlock
+}
+
+/// The kernel calls of one node.
+public struct NodeCode {
+  var calls: [KernelCall] = []
+  /// Sizes in bytes of the node's temporaries.
+  var temporaries: [Int] = []
+  /// Results that are another view of an operand's memory.
+  var aliases: [(result: ValueID, operand: ValueID)] = []
+  /// Results whose contents are known now.
+  var constants: [(result: ValueID, values: [Float])] = []
+}
+
+/// What a lowering rule sees: the node with its types, and where its calls go.
+public final class NodeLowering {
+  let node: Node
+  let operandTypes: [TensorType]
+  let resultTypes: [TensorType]
+  private(set) var code = NodeCode()
+  private let flops: Double
+
+  init(_ node: Node, type: (ValueID) -> TensorType) throws {
+    self.node = node
+    operandTypes = node.operands.map(type)
+    resultTypes = node.results.map(type)
+    flops = try OpRegistry.definition(node.op)
+      .cost(operandTypes, node.attributes, resultTypes).flops
+  }
+
+  var attributes: Attributes { node.attributes }
+  var types: OpTypes { OpTypes(operands: operandTypes, attributes: node.attributes) }
+
+  func operand(_ index: Int, _ access: Access = .in, sliced: Bool = true) -> CallOperand {
+    CallOperand(reference: .value(node.operands[index]), access: access, sliced: sliced)
+  }
+
+  func result(_ index: Int, sliced: Bool = true) -> CallOperand {
+    CallOperand(reference: .value(node.results[index]), access: .out, sliced: sliced)
+  }
+
+  func temporary(bytes: Int) -> OperandReference {
+    code.temporaries.append(bytes)
+    return .temporary(code.temporaries.count - 1)
+  }
+
+  /// Adds a call. The work of the node counts for the call marked `main`.
+  func call(
+    _ kernel: String, units: Int, main: Bool = true, _ operands: [CallOperand],
+    _ arguments: @escaping (Addresses) -> ArgumentBlock
+  ) {
+    code.calls.append(
+      KernelCall(
+        kernel: kernel, operands: operands, units: units, flops: main ? flops : 0,
+        arguments: arguments))
+  }
+
+  func alias(result: Int, operand: Int) {
+    code.aliases.append((node.results[result], node.operands[operand]))
+  }
+
+  func constant(result: Int, _ values: [Float]) {
+    code.constants.append((node.results[result], values))
+  }
+}
+
+/// The extents of a tensor as the element-wise kernels see it: first axis, axes between, last axis.
+struct Extents {
+  var images, pixels, channels: Int32
+
+  init(_ type: TensorType) {
+    guard type.rank > 1 else {
+      (images, pixels, channels) = (Int32(type.count), 1, 1)
+      return
+    }
+    images = Int32(type.shape[0])
+    channels = Int32(type.channels)
+    pixels = Int32(type.count / max(type.shape[0] * type.channels, 1))
+  }
+
+  var elements: Int32 { pixels * channels }
+}
+
+extension CallOperand {
+  static func read(_ reference: OperandReference, sliced: Bool) -> CallOperand {
+    CallOperand(reference: reference, access: .in, sliced: sliced)
+  }
+  static func write(_ reference: OperandReference, sliced: Bool) -> CallOperand {
+    CallOperand(reference: reference, access: .out, sliced: sliced)
+  }
+}

@@ -1,0 +1,134 @@
+import IR
+
+/// Lowers a graph to a program: schedule, buffers shared in place, memory plan, partition, barriers.
+struct ProgramBuilder {
+  private let graph: Graph
+  private let assignment: BufferAssignment
+  private let order: [Node]
+  private var buffers: [Program.Buffer] = []
+  private var bufferOfValue: [ValueID: Int] = [:]
+  private var instructions: [Program.Instruction] = []
+  private var sections: [Program.Section] = []
+  /// Temporaries live for one node only.
+  private var temporaryLifetime: [Int: ClosedRange<Int>] = [:]
+
+  /// - Throws: IRError where an operation has no kernel or the resulting program is inconsistent.
+  static func program(_ graph: Graph, threads: Int) throws -> Program {
+    var builder = try ProgramBuilder(graph)
+    try builder.lower()
+    let program = try builder.finish(threads: threads)
+    try program.verify()
+    return program
+  }
+
+  private init(_ graph: Graph) throws {
+    self.graph = graph
+    order = schedule(graph)
+    assignment = try BufferAssignment(graph, order: order)
+  }
+
+  private mutating func lower() throws {
+    for input in graph.inputs where input.role != .carried {
+      bufferOfValue[input.value] = newBuffer(
+        input.name, graph.type(input.value).byteCount, .external(input.name))
+    }
+    for stage in Stage.allCases {
+      let start = instructions.count
+      for node in order where (node.results.first.flatMap { graph.stage($0) } ?? .batch) == stage {
+        try lower(node)
+      }
+      for copy in assignment.copies where copy.stage == stage {
+        let bytes = graph.type(copy.to).byteCount
+        let call = KernelCall.copy(.value(copy.from), to: .value(copy.to), bytes: bytes)
+        append(call, temporaries: [], origin: "copy \(copy.from) to \(copy.to)")
+      }
+      let repeats = stage == .step ? graph.loop?.steps ?? 1 : 1
+      sections.append(
+        Program.Section(stage: stage, instructions: start..<instructions.count, repeats: repeats))
+    }
+  }
+
+  private mutating func lower(_ node: Node) throws {
+    let code = try NodeCode.lower(node, type: graph.type)
+    for (result, values) in code.constants {
+      bufferOfValue[result] = newBuffer("\(result)", values.count * 4, .constant(values))
+    }
+    if node.op == "pack_filters" {
+      let bytes = try LoweringRules.packedBytes(node, graph.type(node.operands[0]))
+      bufferOfValue[node.results[0]] = newBuffer("\(node.results[0])", bytes, .arena(offset: 0))
+    }
+    let temporaries = code.temporaries.enumerated().map { index, bytes in
+      newBuffer("\(node.results[0]).t\(index)", bytes, .arena(offset: 0))
+    }
+    let start = instructions.count
+    for call in code.calls { append(call, temporaries: temporaries, origin: origin(node)) }
+    for buffer in temporaries where !code.calls.isEmpty {
+      temporaryLifetime[buffer] = start...instructions.count - 1
+    }
+  }
+
+  private func origin(_ node: Node) -> String {
+    let results = node.results.map(\.description).joined(separator: ", ")
+    let operands = node.operands.map(\.description).joined(separator: ", ")
+    return "\(results) = \(node.op) \(operands)"
+  }
+
+  private mutating func newBuffer(
+    _ name: String, _ bytes: Int, _ placement: Program.Placement
+  ) -> Int {
+    buffers.append(Program.Buffer(name: name, bytes: bytes, placement: placement, lifetime: nil))
+    return buffers.count - 1
+  }
+
+  private mutating func buffer(of value: ValueID) -> Int {
+    let root = assignment.buffer(of: value)
+    if let known = bufferOfValue[root] { return known }
+    let buffer = newBuffer("\(root)", graph.type(root).byteCount, .arena(offset: 0))
+    bufferOfValue[root] = buffer
+    return buffer
+  }
+
+  private mutating func append(_ call: KernelCall, temporaries: [Int], origin: String) {
+    var operands: [Program.Operand] = []
+    for operand in call.operands {
+      let buffer =
+        switch operand.reference {
+        case .value(let value): buffer(of: value)
+        case .temporary(let index): temporaries[index]
+        }
+      operands.append(
+        Program.Operand(buffer: buffer, access: operand.access, sliced: operand.sliced))
+    }
+    let bytes = Set(operands.map(\.buffer)).reduce(0) { $0 + buffers[$1].bytes }
+    instructions.append(
+      Program.Instruction(
+        kernel: call.kernel, operands: operands, units: call.units, bounds: [], barrier: false,
+        origin: origin, flops: call.flops, bytes: Double(bytes), arguments: call.arguments))
+  }
+
+  private mutating func finish(threads: Int) throws -> Program {
+    let outputs = graph.outputs.map { output in
+      Program.Binding(
+        name: output.name, type: graph.type(output.value), role: nil,
+        buffer: buffer(of: output.value),
+        updates: output.updates.flatMap { input in
+          graph.inputs.first { $0.value == input }?.name
+        })
+    }
+    let inputs = graph.inputs.filter { $0.role != .carried }.map { input in
+      Program.Binding(
+        name: input.name, type: graph.type(input.value), role: input.role,
+        buffer: buffer(of: input.value), updates: nil)
+    }
+    var program = Program(
+      name: graph.name, header: graph.header, threads: threads, buffers: buffers,
+      instructions: instructions, sections: sections, inputs: inputs, outputs: outputs,
+      arenaBytes: 0, lowerBound: 0)
+    let persistent = Set(outputs.map(\.buffer)).union(
+      graph.loop?.carries.compactMap { bufferOfValue[$0.input] } ?? [])
+    program.planMemory(persistent: persistent, temporaries: temporaryLifetime)
+    program.partition(threads: threads)
+    program.placeBarriers()
+    return program
+  }
+}

@@ -19,7 +19,7 @@ public struct Model: Sendable {
   private let network: [any Module]
   private let flopsPerImage: Double
 
-  /// Builds the network and checks that it fits the images.
+  /// Builds a network of the registry and checks that it fits the images.
   ///
   /// - Parameters:
   ///   - imageShape: pixels and channels of the images, which come in [0, 1].
@@ -31,15 +31,44 @@ public struct Model: Sendable {
   ) throws {
     let (architecture, arguments) = try Architecture.resolve(spec)
     try Self.check(spec, imageShape, classes)
+    let network = try architecture.network(arguments, classes)
     let normalize = try Self.normalization(spec, mean, std)
-    let network: [any Module] = try normalize + [architecture.network(arguments, classes)]
+    try self.init(spec, architecture, normalize + [network], imageShape, classes)
+  }
+
+  /// Builds a network that is not in the registry; weights start as PyTorch's defaults.
+  ///
+  /// - Parameter network: maps [N, height, width, channels] to [N, classes].
+  /// - Throws: ModelError where network, images, classes or normalisation do not fit.
+  public init(
+    named name: String, imageShape: (height: Int, width: Int, channels: Int), classes: Int,
+    mean: [Double]? = nil, std: [Double]? = nil,
+    @ModuleBuilder network: @Sendable () -> [any Module]
+  ) throws {
+    let (spec, modules) = (ModelSpec(unregistered: name), network())
+    let sequence = Sequential { modules }
+    let architecture = Architecture(name: name) { _, _ in sequence }
+    try Self.check(spec, imageShape, classes)
+    let normalize = try Self.normalization(spec, mean, std)
+    try self.init(spec, architecture, normalize + [sequence], imageShape, classes)
+  }
+
+  private init(
+    _ spec: ModelSpec, _ architecture: Architecture, _ network: [any Module],
+    _ imageShape: (height: Int, width: Int, channels: Int), _ classes: Int
+  ) throws {
+    let (height, width, channels) = imageShape
     let builder = GraphBuilder(name: spec.description)
     let context = EmitContext(builder: builder, mode: .eval)
-    let image = TensorType.f32(1, imageShape.height, imageShape.width, imageShape.channels)
     do {
-      _ = try context.emit(network, try builder.input("images", image, .data))
+      let images = try builder.input("images", .f32(1, height, width, channels), .data)
+      let logits = builder.type(try context.emit(network, images))
+      guard logits == .f32(1, classes) else {
+        throw ModelError("the network ends in \(logits), expected \(TensorType.f32(1, classes))")
+      }
+      try Self.checkNames(context.trace.parameters)
     } catch let error as ModelError {
-      let size = "\(imageShape.height)x\(imageShape.width)x\(imageShape.channels)"
+      let size = "\(height)x\(width)x\(channels)"
       throw ModelError("\(spec) does not fit images of \(size): \(error.message)")
     }
     self.spec = spec
@@ -83,6 +112,13 @@ extension Model {
     let extents = [("height", shape.height), ("width", shape.width), ("channels", shape.channels)]
     for (name, extent) in extents where !(1...65536).contains(extent) {
       throw ModelError("\(spec): image \(name) must be from 1 to 65536, is \(extent)")
+    }
+  }
+
+  private static func checkNames(_ parameters: [ParameterInfo]) throws {
+    var known: Set<String> = []
+    for parameter in parameters where !known.insert(parameter.name).inserted {
+      throw ModelError("two tensors are named \(parameter.name)")
     }
   }
 

@@ -23,6 +23,12 @@ public struct ModelSpec: Sendable, Hashable, CustomStringConvertible {
     _ = try architecture.network(arguments, 10)
   }
 
+  /// The name of a network that is not in the registry.
+  init(unregistered name: String) {
+    self.name = name
+    parameters = [:]
+  }
+
   /// The text that reads back as the same specification.
   public var description: String {
     let list = parameters.keys.sorted().map { "\($0)=\(parameters[$0] ?? "")" }

@@ -28,6 +28,7 @@ extension Module {
 @resultBuilder
 public enum ModuleBuilder {
   public static func buildExpression(_ module: any Module) -> [any Module] { [module] }
+  public static func buildExpression(_ modules: [any Module]) -> [any Module] { modules }
   public static func buildBlock(_ parts: [any Module]...) -> [any Module] { parts.flatMap { $0 } }
   public static func buildArray(_ parts: [[any Module]]) -> [any Module] { parts.flatMap { $0 } }
   public static func buildOptional(_ part: [any Module]?) -> [any Module] { part ?? [] }

@@ -1,0 +1,79 @@
+import IR
+import Testing
+
+@testable import Models
+
+/// The examples of docs/adding-a-model.md, and networks outside the registry.
+@Suite struct CustomModelTests {
+  struct Scale: Module {
+    let factor: Double
+    var extendsFeature: Bool { true }
+
+    func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+      try context.builder.emitOne("scale", [x], ["factor": .float(factor)])
+    }
+  }
+
+  @Test func unregisteredNetwork() throws {
+    let model = try Model(named: "tiny", imageShape: (8, 8, 1), classes: 10) {
+      Conv2d("conv1", channels: 16, kernel: 3, padding: 1)
+      Scale(factor: 0.5)
+      ReLU()
+      GlobalAvgPool()
+      Linear("linear", features: 10)
+    }
+    #expect(model.name == "tiny" && model.layers.map(\.name) == ["conv1"])
+    #expect(model.parameterCount == 16 * 9 + 16 * 10 + 10)
+    let (graph, forward) = try emitted(model, .eval)
+    #expect(graph.maker(forward.features[0].activation) == "relu")
+    #expect(model.initialValues(seed: 1).count == 3)
+  }
+
+  @Test func allCNN() throws {
+    let width = 8
+    let network = Sequential("features") {
+      for stage in 0..<2 {
+        for index in 0..<3 {
+          Conv2d(channels: width << stage, kernel: 3, stride: index == 2 ? 2 : 1, padding: 1)
+          BatchNorm2d()
+          ReLU()
+        }
+      }
+    }
+    let model = try Model(named: "all-cnn", imageShape: cifar, classes: 10) {
+      network
+      GlobalAvgPool()
+      Linear("classifier", features: 10)
+    }
+    #expect(
+      model.layers.map(\.name) == [0, 3, 6, 9, 12, 15].map { "features.\($0)" })
+  }
+
+  @Test func refusesWrongEndsAndOrders() {
+    let wrongEnd = message {
+      _ = try Model(named: "headless", imageShape: cifar, classes: 10) { GlobalAvgPool() }
+    }
+    #expect(
+      wrongEnd == "headless does not fit images of 32x32x3: "
+        + "the network ends in f32[1,3], expected f32[1,10]")
+    let unpooled = message {
+      _ = try Model(named: "flat", imageShape: cifar, classes: 10) { Linear("fc", features: 10) }
+    }
+    #expect(unpooled.contains("a linear layer reads [N, C], not f32[1,32,32,3]"))
+  }
+
+  @Test(arguments: [
+    (3, "two tensors are named conv.weight"), (8, "input \"conv.weight\" is declared as"),
+  ])
+  func refusesOneNameForTwoLayers(channels: Int, expected: String) {
+    let twice = message {
+      _ = try Model(named: "twins", imageShape: cifar, classes: 10) {
+        Conv2d("conv", channels: 3, kernel: 3)
+        Conv2d("conv", channels: channels, kernel: 3)
+        GlobalAvgPool()
+        Linear("linear", features: 10)
+      }
+    }
+    #expect(twice.contains(expected))
+  }
+}

@@ -82,11 +82,7 @@ import Testing
     #expect(forward.features.map(\.layer) == Array(model.layers.indices))
     #expect(graph.taps.map(\.name) == model.layers.map(\.name))
     #expect(graph.inputs.dropFirst().map(\.name) == model.parameters.map(\.name))
-    for node in graph.nodes {
-      let definition = try OpRegistry.definition(node.op)
-      let types = try definition.inferResults(node.operands.map(graph.type), node.attributes)
-      #expect(types == node.results.map(graph.type))
-    }
+    try Verifier.verify(graph)
   }
 
   @Test(arguments: ["small-cnn", "resnet18:width=8", "resnet20", "wrn-16-1", "preact-resnet18"])

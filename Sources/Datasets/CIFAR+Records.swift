@@ -30,6 +30,7 @@ extension CIFAR {
     guard bytes <= limit else {
       throw DatasetError.oversized(file: file, bytes: bytes, limit: limit)
     }
+    guard bytes > 0 else { throw DatasetError.empty(file: file) }
     let data: Data
     do {
       data = try Data(contentsOf: URL(fileURLWithPath: file))

@@ -5,7 +5,8 @@ import Foundation
 ///
 /// The first 1,437 records are the training split and the last 360 the test split. Records stand in
 /// UCI order, in which neighbours come from the same writers; a split in that order tests largely
-/// on writers that training has not seen, where a random split would test on those it has.
+/// on writers that training has not seen, where a random split would test on those it has
+/// (1-nearest-neighbour accuracy: 95.6 % here, 98.9 % on a random split).
 enum Digits {
   static let trainCount = 1_437
   static let testCount = 360

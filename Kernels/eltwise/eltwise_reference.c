@@ -34,3 +34,14 @@ void clat_multiply_reference(const void *args, int64_t begin, int64_t end, void 
     }
   }
 }
+
+void clat_relu_grad_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  const clat_multiply_args *a = args;
+  for (int64_t p = begin * a->pixels; p < end * a->pixels; p++) {
+    for (int c = 0; c < a->channels; c++) {
+      const float dy = a->x[p * a->x_stride + c];
+      a->y[p * a->y_stride + c] = a->z[p * a->z_stride + c] > 0 ? dy : 0;
+    }
+  }
+}

@@ -140,7 +140,7 @@ typedef struct {
   const uint8_t *mask_bits;
 } clat_affine_args;
 
-/// Units: images. y = x * z, element by element.
+/// Units: images. `multiply`: y = x * z, element by element. `relu_grad`: y = z > 0 ? x : 0.
 typedef struct {
   int32_t images, pixels, channels;
   int32_t x_stride, z_stride, y_stride;
@@ -234,7 +234,8 @@ typedef struct {
 } clat_pool_args;
 
 /// Units: images. Option-A shortcut of He et al. 2015: every `stride`-th pixel in both directions, `before` and `after` zero
-/// channels around the `channels` of the input. Backward: x is the gradient of the output, y of the input.
+/// channels around the `channels` of the input. Backward: x is the gradient of the output, with y_stride, and y of the input, with
+/// x_stride.
 typedef struct {
   int32_t images, in_height, in_width, channels, stride, before, after;
   int32_t x_stride, y_stride;

@@ -79,7 +79,7 @@ static void affine_nan(void) {
   }
 }
 
-static void multiply_case(shape s) {
+static void product_case(const char *kernel, shape s) {
   const int64_t pixels = (int64_t)s.images * s.pixels;
   const int x_stride = s.channels + s.pad, y_stride = s.channels + 2 * s.pad;
   const int64_t floats = slab_floats(pixels, s.channels, y_stride);
@@ -87,13 +87,19 @@ static void multiply_case(shape s) {
                           random_slab(pixels, s.channels, x_stride),
                           random_slab(pixels, s.channels, s.channels),
                           random_slab(pixels, s.channels, y_stride)};
+  const int gradient = strcmp(kernel, "relu_grad") == 0;
   double *want = doubles(floats);
   for (int64_t i = 0; i < floats; i++) {
     const int64_t p = i / y_stride, c = i % y_stride;
-    want[i] = c < s.channels ? (double)a.x[p * x_stride + c] * a.z[p * s.channels + c] : gap;
+    if (c >= s.channels) {
+      want[i] = gap;
+      continue;
+    }
+    const double x = a.x[p * x_stride + c], z = a.z[p * s.channels + c];
+    want[i] = gradient ? (z > 0 ? x : 0) : x * z;
   }
   output out = floats_out(a.y, floats, want, 1e-6);
-  sweep("multiply", &a, s.images, &out, 1);
+  sweep(kernel, &a, s.images, &out, 1);
   release_guarded();
 }
 
@@ -111,7 +117,8 @@ int main(void) {
       affine_case(shapes[i], 23, OVER_X);
       affine_case(shapes[i], 23, OVER_RESIDUAL);
       affine_case(shapes[i], 31, OVER_X);
-      multiply_case(shapes[i]);
+      product_case("multiply", shapes[i]);
+      product_case("relu_grad", shapes[i]);
     }
     for (int64_t bytes = 0; bytes < 5000; bytes = bytes * 2 + 1) copy_case(bytes);
   }

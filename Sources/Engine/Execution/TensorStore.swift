@@ -7,11 +7,15 @@ public final class Tensor {
   public let pointer: UnsafeMutableRawPointer
 
   /// Zero-filled.
-  public init(_ type: TensorType) {
+  public convenience init(_ type: TensorType) {
+    self.init(uninitialized: type, bytes: type.byteCount)
+    pointer.initializeMemory(as: UInt8.self, repeating: 0, count: type.byteCount)
+  }
+
+  /// With whatever the memory held.
+  init(uninitialized type: TensorType, bytes: Int) {
     self.type = type
-    let bytes = max(type.byteCount, 1)
-    pointer = .allocate(byteCount: bytes, alignment: 64)
-    pointer.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    pointer = .allocate(byteCount: max(bytes, 1), alignment: 64)
   }
 
   deinit { pointer.deallocate() }

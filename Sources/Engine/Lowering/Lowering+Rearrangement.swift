@@ -51,15 +51,13 @@ extension LoweringRules {
     let attributes = lowering.attributes
     let (before, after) = (attributes.int("before"), attributes.int("after"))
     let channels = Int32(input.channels)
-    let padded = channels + Int32(before + after)
-    let forward = kernel == "subsample_pad"
     lowering.call(kernel, units: input.shape[0], [lowering.operand(0), lowering.result(0)]) { at in
       ArgumentBlock(
         clat_subsample_pad_args(
           images: Int32(input.shape[0]), in_height: Int32(input.shape[1]),
           in_width: Int32(input.shape[2]), channels: channels,
           stride: Int32(attributes.int("stride")), before: Int32(before), after: Int32(after),
-          x_stride: forward ? channels : padded, y_stride: forward ? padded : channels,
+          x_stride: channels, y_stride: channels + Int32(before + after),
           x: at.f32(0), y: at.f32(1)))
     }
   }

@@ -1,0 +1,87 @@
+import Engine
+import IR
+
+/// Executes a graph operation by operation, as a define-by-run framework does: fresh memory for every result, no fusion, no folding,
+/// filters prepared on every call, and gradients by a tape.
+///
+/// The kernels are those of the compiled engine, so that the difference between the two is what compiling brings. It takes graphs as
+/// recipes build them, with their gradient requests.
+public final class EagerExecutor {
+  public let graph: Graph
+  private let store: TensorStore
+  private let runner: NodeRunner
+  private let isRepeated: [Bool]
+  private var outputs: [String: Tensor] = [:]
+
+  /// - Parameters:
+  ///   - request: taps and frozen parameters; freezing means that no gradient is asked for.
+  ///   - store: holds, or is given, every input of the graph.
+  public init(
+    _ graph: Graph, _ request: CompileRequest = CompileRequest(), store: TensorStore,
+    threads: Int = Team.availableThreads, instructionSet: InstructionSet = .best
+  ) throws {
+    let manager = PassManager(stopAfter: "applyFreeze")
+    self.graph = try manager.run(graph, Pipeline.passes(request)).graph
+    self.store = store
+    runner = NodeRunner(threads: threads, instructionSet: instructionSet)
+    var carried = Set(self.graph.inputs.filter { $0.role == .carried }.map(\.value))
+    isRepeated = self.graph.nodes.map { node in
+      guard node.operands.contains(where: carried.contains) else { return false }
+      carried.formUnion(node.results)
+      return true
+    }
+  }
+
+  /// Runs the graph once and writes updated parameters back to the store.
+  public func run() throws {
+    var values: [ValueID: Tensor] = [:]
+    for input in graph.inputs where input.role != .carried {
+      values[input.value] = try store.tensor(input.name, graph.type(input.value))
+    }
+    values = try execute(repeated: false, values)
+    if let loop = graph.loop {
+      let before = values
+      for step in 0..<loop.steps {
+        let carried = loop.carries.map { ($0.input, values[step == 0 ? $0.initial : $0.next]!) }
+        values = try execute(repeated: true, before.merging(carried) { $1 })
+      }
+    }
+    for output in graph.outputs { outputs[output.name] = values[output.value] }
+    try writeUpdates()
+  }
+
+  private func execute(
+    repeated: Bool, _ known: [ValueID: Tensor]
+  ) throws -> [ValueID: Tensor] {
+    let tape = try Tape(graph, known: known, runner: runner)
+    for (node, isRepeated) in zip(graph.nodes, isRepeated) where isRepeated == repeated {
+      try tape.record(node)
+    }
+    return tape.values
+  }
+
+  private func writeUpdates() throws {
+    for output in graph.outputs {
+      guard let input = graph.inputs.first(where: { $0.value == output.updates }),
+        let tensor = outputs[output.name]
+      else { continue }
+      try store.tensor(input.name, tensor.type).pointer.copyMemory(
+        from: tensor.pointer, byteCount: tensor.type.byteCount)
+    }
+    if graph.outputs.contains(where: { $0.updates != nil }) { store.weightsChanged() }
+  }
+
+  /// An output of the last run.
+  ///
+  /// - Throws: IRError where there is no such output or nothing has run.
+  public func output(_ name: String) throws -> Tensor {
+    guard let tensor = outputs[name] else { throw IRError("no output '\(name)' has been computed") }
+    return tensor
+  }
+
+  /// An f32 output as an array.
+  public func floats(_ name: String) throws -> [Float] { Array(try output(name).floats) }
+
+  /// An i32 output as an array.
+  public func integers(_ name: String) throws -> [Int32] { Array(try output(name).integers) }
+}

@@ -5,7 +5,9 @@ let package = Package(
   name: "clat",
   products: [
     .library(name: "IR", targets: ["IR"]),
+    .library(name: "Models", targets: ["Models"]),
     .library(name: "Engine", targets: ["Engine"]),
+    .library(name: "Eager", targets: ["Eager"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),

@@ -6,6 +6,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 kernels=$(dirname "$here")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+link="-l:libomp.so.5 -lm -lpthread"
+case "$*" in
+*-fsanitize=thread*) # the Swift toolchain's runtime of ThreadSanitizer refers to libdispatch
+  swift=$(dirname "$(readlink -f "$(command -v swift)")")/../lib/swift/linux
+  link="$link -L$swift -Wl,-rpath,$swift -ldispatch -lBlocksRuntime"
+  ;;
+esac
 index=0
 for source in $(find "$kernels" -name '*.c' ! -path "$here/*"); do
   ${CC:-clang} -O3 -g -fopenmp -Wall -Wextra -fno-sanitize-recover=all "$@" -I"$kernels/include" \
@@ -17,7 +24,7 @@ for source in "$here"/${ONLY:-*}_test.c; do
   name=$(basename "$source" .c)
   ${CC:-clang} -O2 -g -fopenmp -Wall -Wextra -fno-sanitize-recover=all "$@" -I"$kernels/include" \
     -c "$source" -o "$work/$name.test"
-  ${CC:-clang} "$@" "$work/$name.test" "$work"/*.o -l:libomp.so.5 -lm -lpthread -o "$work/$name"
+  ${CC:-clang} "$@" "$work/$name.test" "$work"/*.o $link -o "$work/$name"
   "$work/$name" || status=1
 done
 exit $status

@@ -35,7 +35,9 @@ void clat_random_start_plain(const void *args, int64_t begin, int64_t end, void 
                                    (uint32_t)a->stream[2], (uint32_t)a->stream[3]};
       uint32_t words[4];
       clat_philox(counter, key, words);
-      for (int32_t k = 0; k < 4 && i + k < a->elements; k++) y[i + k] = started(a, x[i + k], words[k]);
+      for (int32_t k = 0; k < 4 && i + k < a->elements; k++) {
+        y[i + k] = started(a, x[i + k], words[k]);
+      }
     }
   }
 }

@@ -5,7 +5,7 @@ INLINE void affine_lanes(const clat_affine_args *a, int flags, int64_t pixel, in
   const int64_t bit_stride = (a->channels + 7) / 8, bits = pixel * bit_stride + c / 8;
   vf factor = splat(a->x_scale);
   if (flags & SCALE) factor *= load(a->scale + c, n);
-  vf v = load(a->x + pixel * a->x_stride + c, n) * factor;
+  vf v = load_apart(a->x + pixel * a->x_stride + c, n) * factor;
   if (flags & SHIFT) v += load(a->shift + c, n);
   if (flags & RESIDUAL) {
     v += load(a->residual + pixel * a->residual_stride + c, n) * splat(a->residual_scale);

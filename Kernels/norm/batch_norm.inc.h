@@ -1,5 +1,20 @@
-// Sums over pixels are kept in memory, one a channel, and four pixels are added at a time: the rows stream
-// in order whatever the number of channels, and the sums stay in the first-level cache.
+// Sums over pixels are kept in memory, one a channel, where they stay in the first-level cache. Where channels are few,
+// several pixels are added at a time, because a sum cannot be loaded sooner than it has been stored; where they are many,
+// fewer, so that memory is read in order.
+#define WITH_ROWS(channels, many, body)                                                           \
+  do {                                                                                            \
+    if ((channels) <= LANES) {                                                                    \
+      enum { rows = 8 };                                                                          \
+      body;                                                                                       \
+    } else if ((channels) <= 2 * LANES) {                                                         \
+      enum { rows = 4 };                                                                          \
+      body;                                                                                       \
+    } else {                                                                                      \
+      enum { rows = many };                                                                       \
+      body;                                                                                       \
+    }                                                                                             \
+  } while (0)
+
 INLINE void add_to(float *sum, vf v, int n) { store(sum, load(sum, n) + v, n); }
 
 INLINE void zero(float *p, int64_t count) { memset(p, 0, (size_t)count * sizeof(float)); }
@@ -7,9 +22,7 @@ INLINE void zero(float *p, int64_t count) { memset(p, 0, (size_t)count * sizeof(
 INLINE void stats_sum(const float *x, int64_t stride, int64_t channels, int rows, float *sum) {
   FOR_LANES(c, channels, {
     vf v = load(x + c, n);
-    if (rows == 4) {
-      v = (v + load(x + stride + c, n)) + (load(x + 2 * stride + c, n) + load(x + 3 * stride + c, n));
-    }
+    for (int row = 1; row < rows; row++) v += load(x + row * stride + c, n);
     add_to(sum + c, v, n);
   });
 }
@@ -32,21 +45,21 @@ INLINE void stats_deviate(const float *x, int64_t stride, int64_t channels, int 
 
 // The corrected two-pass algorithm (Chan, Golub, LeVeque 1983, eq. 1.7): the sum of the deviations, zero but for
 // rounding, corrects both the mean and the squares.
-static void stats_image(const clat_batch_norm_stats_args *a, const float *x, float *mean,
+INLINE void stats_image(const clat_batch_norm_stats_args *a, int rows, const float *x, float *mean,
                         float *square, float *deviation) {
   const int64_t stride = a->x_stride, channels = a->channels, pixels = a->pixels;
+  const int64_t whole = pixels - pixels % rows;
   const vf inverse = splat(1.0f / (float)pixels);
   zero(mean, channels);
   zero(square, channels);
   zero(deviation, channels);
-  int64_t p = 0;
-  for (; p + 4 <= pixels; p += 4) stats_sum(x + p * stride, stride, channels, 4, mean);
-  for (; p < pixels; p++) stats_sum(x + p * stride, stride, channels, 1, mean);
+  for (int64_t p = 0; p < whole; p += rows) stats_sum(x + p * stride, stride, channels, rows, mean);
+  for (int64_t p = whole; p < pixels; p++) stats_sum(x + p * stride, stride, channels, 1, mean);
   FOR_LANES(c, channels, store(mean + c, load(mean + c, n) * inverse, n));
-  for (p = 0; p + 4 <= pixels; p += 4) {
-    stats_deviate(x + p * stride, stride, channels, 4, mean, deviation, square);
+  for (int64_t p = 0; p < whole; p += rows) {
+    stats_deviate(x + p * stride, stride, channels, rows, mean, deviation, square);
   }
-  for (; p < pixels; p++) {
+  for (int64_t p = whole; p < pixels; p++) {
     stats_deviate(x + p * stride, stride, channels, 1, mean, deviation, square);
   }
   FOR_LANES(c, channels, {
@@ -61,8 +74,9 @@ static void stats_image(const clat_batch_norm_stats_args *a, const float *x, flo
 void CLAT_KERNEL(batch_norm_stats)(const void *args, int64_t begin, int64_t end, void *scratch) {
   const clat_batch_norm_stats_args a = *(const clat_batch_norm_stats_args *)args;
   for (int64_t image = begin; image < end; image++) {
-    float *partial = a.partial + image * 2 * a.channels;
-    stats_image(&a, a.x + image * a.pixels * a.x_stride, partial, partial + a.channels, scratch);
+    const float *x = a.x + image * a.pixels * a.x_stride;
+    float *mean = a.partial + image * 2 * a.channels;
+    WITH_ROWS(a.channels, 4, stats_image(&a, rows, x, mean, mean + a.channels, scratch));
   }
 }
 

@@ -1,5 +1,5 @@
 INLINE vf masked(const float *dy, const uint8_t *bits, int n) {
-  const vf v = load(dy, n);
+  const vf v = load_apart(dy, n);
   return bits ? blend(load_mask(bits, n), v, splat(0)) : v;
 }
 
@@ -23,14 +23,15 @@ INLINE void grad_stats_rows(const clat_batch_norm_grad_stats_args *a, int has_ma
   });
 }
 
-INLINE void grad_stats_images(const clat_batch_norm_grad_stats_args *a, int has_mask,
+INLINE void grad_stats_images(const clat_batch_norm_grad_stats_args *a, int has_mask, int rows,
                               int64_t begin, int64_t end) {
+  const int64_t whole = a->pixels - a->pixels % rows;
   for (int64_t image = begin; image < end; image++) {
     float *sum = a->partial + image * 2 * a->channels, *product = sum + a->channels;
-    const int64_t last = (image + 1) * a->pixels;
+    const int64_t first = image * a->pixels, last = first + a->pixels;
+    int64_t p = first;
     zero(sum, 2 * (int64_t)a->channels);
-    int64_t p = image * a->pixels;
-    for (; p + 4 <= last; p += 4) grad_stats_rows(a, has_mask, p, 4, sum, product);
+    for (; p < first + whole; p += rows) grad_stats_rows(a, has_mask, p, rows, sum, product);
     for (; p < last; p++) grad_stats_rows(a, has_mask, p, 1, sum, product);
     FOR_LANES(c, a->channels, store(product + c, load(product + c, n) * load(a->invstd + c, n), n));
   }
@@ -41,9 +42,9 @@ void CLAT_KERNEL(batch_norm_grad_stats)(const void *args, int64_t begin, int64_t
   (void)scratch;
   const clat_batch_norm_grad_stats_args a = *(const clat_batch_norm_grad_stats_args *)args;
   if (a.mask_bits) {
-    grad_stats_images(&a, 1, begin, end);
+    WITH_ROWS(a.channels, 1, grad_stats_images(&a, 1, rows, begin, end));
   } else {
-    grad_stats_images(&a, 0, begin, end);
+    WITH_ROWS(a.channels, 1, grad_stats_images(&a, 0, rows, begin, end));
   }
 }
 

@@ -10,14 +10,15 @@ INLINE void channel_sum_rows(const clat_channel_sum_args *a, int product, int64_
   });
 }
 
-INLINE void channel_sum_images(const clat_channel_sum_args *a, int product, int64_t begin,
+INLINE void channel_sum_images(const clat_channel_sum_args *a, int product, int rows, int64_t begin,
                                int64_t end) {
+  const int64_t whole = a->pixels - a->pixels % rows;
   for (int64_t image = begin; image < end; image++) {
     float *sum = a->partial + image * a->channels;
-    const int64_t last = (image + 1) * a->pixels;
+    const int64_t first = image * a->pixels, last = first + a->pixels;
+    int64_t p = first;
     zero(sum, a->channels);
-    int64_t p = image * a->pixels;
-    for (; p + 4 <= last; p += 4) channel_sum_rows(a, product, p, 4, sum);
+    for (; p < first + whole; p += rows) channel_sum_rows(a, product, p, rows, sum);
     for (; p < last; p++) channel_sum_rows(a, product, p, 1, sum);
   }
 }
@@ -26,8 +27,8 @@ void CLAT_KERNEL(channel_sum)(const void *args, int64_t begin, int64_t end, void
   (void)scratch;
   const clat_channel_sum_args a = *(const clat_channel_sum_args *)args;
   if (a.b) {
-    channel_sum_images(&a, 1, begin, end);
+    WITH_ROWS(a.channels, 1, channel_sum_images(&a, 1, rows, begin, end));
   } else {
-    channel_sum_images(&a, 0, begin, end);
+    WITH_ROWS(a.channels, 1, channel_sum_images(&a, 0, rows, begin, end));
   }
 }

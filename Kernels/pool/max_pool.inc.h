@@ -54,7 +54,7 @@ INLINE void max_pool_grad_lanes(const clat_pool_args *a, const float *dy, const 
     for (int32_t j = columns.begin; j < columns.end; j++) {
       const int64_t out = (int64_t)i * a->out_width + j;
       const vi chosen = load_int(index + out * a->channels, n) == pixel;
-      sum += blend(chosen, load(dy + out * a->y_stride, n), splat(0));
+      sum += blend(chosen, load_apart(dy + out * a->y_stride, n), splat(0));
     }
   }
   store(dx, sum, n);

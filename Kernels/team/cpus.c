@@ -6,22 +6,20 @@
 #include "kernels.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 
 int omp_get_thread_num(void);
 
-// The mask that the process started with: pinning the calling thread narrows what the system reports later.
+// The mask that the process started with, read before main: pinning, ours or the runtime's (OMP_PROC_BIND), narrows what
+// the system reports later.
 static cpu_set_t initial_mask;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void read_mask(void) {
+__attribute__((constructor)) static void read_mask(void) {
   CPU_ZERO(&initial_mask);
   if (sched_getaffinity(0, sizeof initial_mask, &initial_mask) != 0) CPU_SET(0, &initial_mask);
 }
 
 int clat_team_available_cpus(void) {
-  pthread_once(&once, read_mask);
   const int allowed = CPU_COUNT(&initial_mask);
   const int quota = clat_cgroup_cpus("/proc/self/cgroup", "/sys/fs/cgroup");
   return quota && quota < allowed ? quota : allowed;
@@ -45,7 +43,6 @@ static int pin_caller(int cpu) {
 int clat_team_pin(int threads) {
   static _Thread_local int pinned; // a team belongs to the thread that calls it
   if (threads <= pinned) return 0;
-  pthread_once(&once, read_mask);
   int failure = 0;
 #pragma omp parallel num_threads(threads)
   {

@@ -82,6 +82,15 @@ INLINE void store(float *p, vf v, int n) {
     store_some(p, v, n);
   }
 }
+/// A whole load that the compiler may not merge with a mask: masked loads are not prefetched by the hardware, which made
+/// a masked reduction over 75 MB four times slower (Zen 5, AVX-512).
+INLINE vf load_apart(const float *p, int n) {
+  vf v = load(p, n);
+#if defined(CLAT_SIMD_AVX512)
+  __asm__("" : "+v"(v));
+#endif
+  return v;
+}
 INLINE vi load_int(const int32_t *p, int n) { return (vi)load((const float *)p, n); }
 INLINE void store_int(int32_t *p, vi v, int n) { store((float *)p, (vf)v, n); }
 

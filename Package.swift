@@ -29,7 +29,7 @@ let package = Package(
     .target(name: "Models", dependencies: ["IR"]),
     .testTarget(name: "IRTests", dependencies: ["IR"]),
     .testTarget(name: "KernelTests", dependencies: ["Kernels"]),
-    .testTarget(name: "EngineTests", dependencies: ["IR", "Engine", "Eager"]),
+    .testTarget(name: "EngineTests", dependencies: ["IR", "Engine", "Eager", "Models"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "IR"]),

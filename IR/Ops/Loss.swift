@@ -10,10 +10,11 @@ private func classification(_ types: OpTypes, logits: Int, labels: Int) throws -
 }
 
 private func softmax(_ logits: ArraySlice<Double>) -> (probabilities: [Double], logSum: Double) {
-  let top = logits.max() ?? 0
-  let exponentials = logits.map { exp($0 - top) }
-  let sum = exponentials.reduce(0, +)
-  return (exponentials.map { $0 / sum }, top + log(sum))
+  let top: Double = logits.max() ?? 0
+  let exponentials: [Double] = logits.map { exp($0 - top) }
+  let sum: Double = exponentials.reduce(0, +)
+  let probabilities: [Double] = exponentials.map { $0 / sum }
+  return (probabilities, top + log(sum))
 }
 
 extension OpRegistry {
@@ -135,14 +136,12 @@ extension OpRegistry {
     },
     reference: { call in
       let elements = call[0].count / call.resultTypes[0].count
-      return [
-        (0..<call.resultTypes[0].count).map { n in
-          let squares = (n * elements..<(n + 1) * elements).map {
-            (call[0][$0] - call[1][$0]) * (call[0][$0] - call[1][$0])
-          }
-          return (squares.reduce(0, +) + call.attributes.float("eps")).squareRoot()
-        }
-      ]
+      var sums = [Double](repeating: call.attributes.float("eps"), count: call.resultTypes[0].count)
+      for i in call[0].indices {
+        let difference: Double = call[0][i] - call[1][i]
+        sums[i / elements] += difference * difference
+      }
+      return [sums.map { $0.squareRoot() }]
     },
     gradient: { context in
       let da = try context.builder.emitOne(

@@ -14,4 +14,4 @@ for source in "$here/$name.c" $sources; do
   index=$((index + 1))
 done
 ${CC:-clang} "$work"/*.o -l:libomp.so.5 -lm -lpthread -o "$work/benchmark"
-OMP_PROC_BIND=true "$work/benchmark" "$@"
+OMP_PROC_BIND=true KMP_BLOCKTIME=0 "$work/benchmark" "$@"

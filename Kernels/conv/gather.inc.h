@@ -4,15 +4,20 @@
 
 #define BLOCK_PIXELS 256
 #define TABLE_BYTES (512 << 10)
+#define POINTER_BYTES (BLOCK_PIXELS * 8) // of the table where rows are copied
+#define COPY_BYTES (24 << 10) // of copied rows, which stay in L1
+#define PHASE_PIXELS 1024 // of input that all phases read before the next images
 
 typedef struct {
   const clat_conv_args *a;
   const clat_conv_phase *phase;
-  int64_t tiles;             // of a block
-  const float **in;          // [tile][tap][TILE_ROWS]
-  int64_t *pixel;            // [BLOCK_PIXELS] output pixel, counted through all images
-  float *sums;               // [tile][TILE_ROWS][TILE_PANELS][16]
-  int64_t group, part;       // taps, or channels of a tap, of one chunk
+  float *copies;           // [pixel][taps * channels] where rows are copied, else NULL
+  int64_t taps, channels;  // of a row: the phase's, or one tap of all its channels where rows are copied
+  int64_t group, part;     // taps, or channels of a tap, of one chunk
+  int64_t block;           // pixels, in whole tiles
+  const float **in;        // [tile][tap][TILE_ROWS]
+  int64_t *pixel;          // [BLOCK_PIXELS] output pixel, counted through all images
+  float *sums;             // [tile][TILE_ROWS][TILE_PANELS][16]
 } gather_plan;
 
 INLINE void finish_tile(const clat_conv_args *a, const float *sums, const int64_t *pixel, int rows, int n,
@@ -27,6 +32,23 @@ INLINE void finish_tile(const clat_conv_args *a, const float *sums, const int64_
     }
 }
 
+INLINE void copy_taps(float *to, const float *x, const int32_t *offset, int64_t taps,
+                      int64_t channels, int64_t stride) {
+  for (int64_t t = 0; t < taps; t++, to += channels) {
+    const float *from = offset[t] < 0 ? zero_row : x + offset[t] * stride;
+    if (channels == 16) *(v16u *)to = *(const v16u *)from;
+    else for (int64_t c = 0; c < channels; c++) to[c] = from[c];
+  }
+}
+
+/// A pixel's taps side by side: [tap][channel].
+static void copy_row(float *to, const float *x, const int32_t *offset, int64_t taps,
+                     int64_t channels, int64_t stride) {
+  if (channels == 3) copy_taps(to, x, offset, taps, 3, stride);
+  else if (channels == 16) copy_taps(to, x, offset, taps, 16, stride);
+  else copy_taps(to, x, offset, taps, channels, stride);
+}
+
 /// Addresses of a block's rows; `start` counts this phase's pixels from the first image of the slice.
 static void address_block(const gather_plan *g, int64_t first_image, int64_t start, int64_t count) {
   const clat_conv_args *a = g->a;
@@ -34,21 +56,27 @@ static void address_block(const gather_plan *g, int64_t first_image, int64_t sta
   int64_t image = first_image + start / pixels, p = start % pixels;
   for (int64_t q = 0; q < count; q++) {
     const float *x = a->x + image * a->in_pixels * a->x_stride;
-    const float **in = g->in + q / TILE_ROWS * taps * TILE_ROWS + q % TILE_ROWS;
     const int32_t *offset = g->phase->in + p * taps;
     g->pixel[q] = image * a->out_pixels + g->phase->out[p];
-    for (int64_t t = 0; t < taps; t++)
-      in[t * TILE_ROWS] = offset[t] < 0 ? zero_row : x + (int64_t)offset[t] * a->x_stride;
+    if (g->copies) {
+      g->in[q] = g->copies + q * g->channels;
+      copy_row(g->copies + q * g->channels, x, offset, taps, a->in_channels, a->x_stride);
+    } else {
+      const float **in = g->in + q / TILE_ROWS * taps * TILE_ROWS + q % TILE_ROWS;
+      for (int64_t t = 0; t < taps; t++)
+        in[t * TILE_ROWS] = offset[t] < 0 ? zero_row : x + (int64_t)offset[t] * a->x_stride;
+    }
     if (++p == pixels) p = 0, image++;
   }
   for (int64_t q = count; q % TILE_ROWS; q++)
-    for (int64_t t = 0; t < taps; t++) g->in[(q / TILE_ROWS * taps + t) * TILE_ROWS + q % TILE_ROWS] = zero_row;
+    for (int64_t t = 0; t < g->taps; t++)
+      g->in[(q / TILE_ROWS * g->taps + t) * TILE_ROWS + q % TILE_ROWS] = zero_row;
 }
 
 /// One chunk of the sum for all tiles of a block and `panels` panels from channel n on.
 static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels, int64_t tap, int64_t skip) {
   const clat_conv_args *a = g->a;
-  const int64_t taps = g->phase->taps, channels = a->in_channels;
+  const int64_t taps = g->taps, channels = g->channels;
   gather_tile tile = {
       .taps = min64(g->group, taps - tap),
       .skip = skip,
@@ -76,27 +104,44 @@ static void gather_nothing(const gather_plan *g, int64_t count) {
       finish_tile(g->a, g->sums, g->pixel + q, (int)min64(TILE_ROWS, count - q), n, 1);
 }
 
-static void gather_phase(const clat_conv_args *a, const clat_conv_phase *phase, int64_t begin, int64_t end,
-                         char *scratch) {
-  const int64_t channels = a->in_channels, taps = phase->taps, total = (end - begin) * phase->pixels;
-  const int64_t parts = (channels + CHUNK - 1) / CHUNK;
-  const int64_t by_cache = max64(64, min64(BLOCK_PIXELS, 65536 / channels)) / TILE_ROWS;
-  const int64_t by_table = TABLE_BYTES / (int64_t)(sizeof(float *) * TILE_ROWS) / max64(taps, 1);
-  gather_plan g = {.a = a, .phase = phase, .tiles = min64(by_cache, by_table)};
+/// How a phase is cut. Sums depend on the chunks, so these depend on shapes alone.
+static gather_plan plan_phase(const clat_conv_args *a, const clat_conv_phase *phase, char *scratch) {
+  gather_plan g = {.a = a, .phase = phase, .taps = phase->taps, .channels = a->in_channels};
+  const int64_t row_bytes = g.taps * g.channels * (int64_t)sizeof(float);
+  int64_t pixels;
+  if (g.channels < 32 && g.taps > 1 && row_bytes * TILE_ROWS <= TABLE_BYTES - POINTER_BYTES) {
+    g.copies = (float *)(scratch + POINTER_BYTES);
+    g.channels *= g.taps;
+    g.taps = 1;
+    pixels = COPY_BYTES / row_bytes;
+  } else {
+    pixels = max64(64, 65536 / g.channels);
+    pixels = min64(pixels, TABLE_BYTES / (int64_t)sizeof(float *) / max64(g.taps, 1));
+  }
+  g.block = max64(1, min64(pixels, BLOCK_PIXELS) / TILE_ROWS) * TILE_ROWS;
   g.in = (const float **)scratch;
   g.sums = (float *)(scratch + TABLE_BYTES);
   g.pixel = (int64_t *)(g.sums + BLOCK_PIXELS * TILE_PANELS * 16);
-  g.part = (channels + parts - 1) / parts;
-  g.group = parts > 1 ? 1 : CHUNK / channels;
-  const int64_t block = g.tiles * TILE_ROWS;
-  for (int64_t start = 0; start < total; start += block) {
-    const int64_t count = min64(block, total - start);
+  const int64_t parts = (g.channels + CHUNK - 1) / CHUNK;
+  const int64_t groups = max64(1, (g.taps * g.channels + CHUNK - 1) / CHUNK);
+  g.part = (g.channels + parts - 1) / parts;
+  g.group = parts > 1 ? 1 : min64(CHUNK / g.channels, (g.taps + groups - 1) / groups);
+  return g;
+}
+
+static void gather_phase(const clat_conv_args *a, const clat_conv_phase *phase, int64_t begin,
+                         int64_t end, char *scratch) {
+  const gather_plan g = plan_phase(a, phase, scratch);
+  const int64_t total = (end - begin) * phase->pixels;
+  for (int64_t start = 0; start < total; start += g.block) {
+    const int64_t count = min64(g.block, total - start);
     address_block(&g, begin, start, count);
-    if (taps == 0) gather_nothing(&g, count);
+    if (g.taps == 0) gather_nothing(&g, count);
     for (int n = 0; n < a->out_channels; n += TILE_PANELS * 16) {
       const int panels = (int)min64(TILE_PANELS, (a->out_channels - n + 15) / 16);
-      for (int64_t tap = 0; tap < taps; tap += g.group)
-        for (int64_t skip = 0; skip < channels; skip += g.part) gather_chunk(&g, count, n, panels, tap, skip);
+      for (int64_t tap = 0; tap < g.taps; tap += g.group)
+        for (int64_t skip = 0; skip < g.channels; skip += g.part)
+          gather_chunk(&g, count, n, panels, tap, skip);
     }
   }
 }
@@ -108,8 +153,11 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
       clat_conv_gather_reference(args, begin, end, scratch); // kernels beyond 68 by 68
       return;
     }
-  for (int i = 0; i < a->phases; i++) {
-    if (few_channels_fit(a, &a->phase[i])) gather_few_channels(a, &a->phase[i], begin, end, scratch);
-    else gather_phase(a, &a->phase[i], begin, end, scratch);
-  }
+  const int64_t together = a->phases == 1 ? end - begin : max64(1, PHASE_PIXELS / a->in_pixels);
+  for (int64_t first = begin; first < end; first += together)
+    for (int i = 0; i < a->phases; i++) {
+      const int64_t last = min64(end, first + together);
+      if (few_channels_fit(a, &a->phase[i])) gather_few_channels(a, &a->phase[i], first, last, scratch);
+      else gather_phase(a, &a->phase[i], first, last, scratch);
+    }
 }

@@ -24,11 +24,11 @@ typedef void gather_kernel(const gather_tile *);
       if (a->first) acc[i][p] = (v16)0.0f; \
       else load16(&acc[i][p], a->sums + (i * P + p) * 16); \
     } \
-    const int64_t steps = a->steps, panel = a->panel_stride; \
+    const int64_t steps = a->steps, panel = a->panel_stride, skip = a->skip; \
     for (int64_t t = 0; t < a->taps; t++) { \
       const float *const *in = a->in + t * TILE_ROWS; \
       const float *w = a->weights + t * a->tap_stride, *x[R]; \
-      UNROLL for (int i = 0; i < R; i++) x[i] = in[i] == zero_row ? zero_row : in[i] + a->skip; \
+      UNROLL for (int i = 0; i < R; i++) x[i] = in[i] + (in[i] == zero_row ? 0 : skip); \
       for (int64_t k = 0; k < steps; k++, w += 16) { \
         v16 b[P]; \
         UNROLL for (int p = 0; p < P; p++) load16(&b[p], w + p * panel); \

@@ -73,6 +73,15 @@ static void address_block(const gather_plan *g, int64_t first_image, int64_t sta
       g->in[(q / TILE_ROWS * g->taps + t) * TILE_ROWS + q % TILE_ROWS] = zero_row;
 }
 
+/// Asks for the lines that a tile will store to, while it still sums.
+static void prefetch_outputs(const clat_conv_args *a, const int64_t *pixel, int rows, int n,
+                             int panels) {
+  for (int i = 0; i < rows; i++) {
+    const float *y = a->y + pixel[i] * a->y_stride + n;
+    for (int p = 0; p < panels; p++) __builtin_prefetch(y + p * 16, 1);
+  }
+}
+
 /// One chunk of the sum for all tiles of a block and `panels` panels from channel n on.
 static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels, int64_t tap, int64_t skip) {
   const clat_conv_args *a = g->a;
@@ -91,6 +100,7 @@ static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels,
     const int rows = (int)min64(TILE_ROWS, count - q);
     tile.in = g->in + (q * taps + tap * TILE_ROWS);
     tile.sums = g->sums + q * TILE_PANELS * 16;
+    if (last) prefetch_outputs(a, g->pixel + q, rows, n, panels);
     gather_kernels[panels - 1][rows](&tile);
     if (last) finish_tile(a, tile.sums, g->pixel + q, rows, n, panels);
   }

@@ -1,5 +1,5 @@
-// What the kernel benchmarks share: a clock, medians, aligned buffers and the OpenMP prototypes (clang ships
-// no omp.h here).
+// What the kernel benchmarks share: a clock, medians, aligned buffers and the OpenMP prototypes
+// (clang ships no omp.h here).
 #ifndef CLAT_BENCH_H
 #define CLAT_BENCH_H
 

@@ -1,14 +1,15 @@
-// ResNet-18's convolutions, forward, input gradient and weight gradient, for every instruction set: GFLOP/s (taps in
-// the padding counted) and the share of the multiply-add rate measured in between.
+// ResNet-18's convolutions, forward, input gradient and weight gradient, for every instruction set:
+// GFLOP/s (taps in the padding counted) and the share of the multiply-add rate measured in between.
 // conv_bench [batch] [repetitions] [isa or all] [width or 0] [wall or cpu]
-// cpu: the busiest thread's own time, for a machine that others use too; it hides an uneven share of the cores.
+// cpu: the busiest thread's own time, for a machine that others use too; it hides an uneven share
+// of the cores.
 #include "peak.h"
 
-#define DECLARE(isa)                                                                              \
-  clat_kernel clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa,          \
+#define DECLARE(isa)                                                                     \
+  clat_kernel clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
       clat_conv_weight_grad_reduce_##isa;
-#define KERNELS(isa)                                                                              \
-  {clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa,                     \
+#define KERNELS(isa)                                                          \
+  {clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
    clat_conv_weight_grad_reduce_##isa}
 DECLARE(portable)
 DECLARE(avx2)
@@ -59,7 +60,8 @@ static clat_conv_phase forward_phase(const layer *l) {
 
 static clat_conv_phase gradient_phase(const layer *l, int residue, int64_t *packed) {
   const int side = l->size / l->stride, k = l->kernel, step = l->stride, pad = k / 2;
-  int32_t *out = integers(l->size * l->size), *in = integers(l->size * l->size * k * k), *tap = integers(k * k);
+  int32_t *out = integers(l->size * l->size), *in = integers(l->size * l->size * k * k),
+          *tap = integers(k * k);
   clat_conv_phase ph = {0, 0, out, in, tap, *packed};
   for (int t = 0; t < k * k; t++)
     if ((t / k) % step == residue / step && (t % k) % step == residue % step) tap[ph.taps++] = t;
@@ -79,29 +81,67 @@ static clat_conv_phase gradient_phase(const layer *l, int residue, int64_t *pack
 }
 
 static void prepare(work *w, const layer *l, int images) {
-  const int side = l->size / l->stride, taps = l->kernel * l->kernel, phases = l->stride * l->stride;
-  const size_t in = (size_t)images * l->size * l->size * l->in, out = (size_t)images * side * side * l->out;
-  const size_t dw = (size_t)taps * l->in * l->out, packed = (size_t)taps * (l->in + 16) * (l->out + 16);
+  const int side = l->size / l->stride, taps = l->kernel * l->kernel,
+            phases = l->stride * l->stride;
+  const size_t in = (size_t)images * l->size * l->size * l->in,
+               out = (size_t)images * side * side * l->out;
+  const size_t dw = (size_t)taps * l->in * l->out,
+               packed = (size_t)taps * (l->in + 16) * (l->out + 16);
   int64_t end = 0;
-  const int small = dw <= 80000;
+  const int small = dw <= 160000;
   const float *x = bench_floats(in), *dy = bench_floats(out);
   w->forward_phase = forward_phase(l);
   for (int i = 0; i < phases; i++) w->gradient_phase[i] = gradient_phase(l, i, &end);
-  w->forward = (clat_conv_args){images, l->size * l->size, side * side, l->in, l->out, l->in, l->out, l->out, 1,
-                                &w->forward_phase, x, bench_floats(packed), bench_floats(out), NULL, NULL, 0, NULL, NULL};
-  w->gradient = (clat_conv_args){images, side * side, l->size * l->size, l->out, l->in, l->out, l->in, l->in, phases,
-                                 w->gradient_phase, dy, bench_floats(packed), bench_floats(in), NULL, NULL, 0, NULL, NULL};
-  w->pack = (clat_conv_pack_args){l->out, l->in, taps, 0, 1, &w->forward_phase, bench_floats(dw),
-                                  (float *)w->forward.packed};
-  w->grad = (clat_conv_weight_grad_args){images, l->size * l->size, side * side, l->in, l->out, taps, l->in, l->out,
-                                         small ? 8 : 1, small ? 1 : 8, w->forward_phase.in, x, dy, NULL};
+  w->forward = (clat_conv_args){images,
+                                l->size * l->size,
+                                side * side,
+                                l->in,
+                                l->out,
+                                l->in,
+                                l->out,
+                                l->out,
+                                1,
+                                &w->forward_phase,
+                                x,
+                                bench_floats(packed),
+                                bench_floats(out),
+                                NULL,
+                                NULL,
+                                0,
+                                NULL,
+                                NULL};
+  w->gradient = (clat_conv_args){images,
+                                 side * side,
+                                 l->size * l->size,
+                                 l->out,
+                                 l->in,
+                                 l->out,
+                                 l->in,
+                                 l->in,
+                                 phases,
+                                 w->gradient_phase,
+                                 dy,
+                                 bench_floats(packed),
+                                 bench_floats(in),
+                                 NULL,
+                                 NULL,
+                                 0,
+                                 NULL,
+                                 NULL};
+  w->pack = (clat_conv_pack_args){
+      l->out, l->in, taps, 0, 1, &w->forward_phase, bench_floats(dw), (float *)w->forward.packed};
+  w->grad = (clat_conv_weight_grad_args){
+      images,        l->size * l->size, side * side,         l->in, l->out, taps, l->in, l->out,
+      small ? 8 : 1, small ? 1 : 4,     w->forward_phase.in, x,     dy,     NULL};
   w->grad.partial = bench_floats(dw * (size_t)w->grad.chunks);
-  w->reduce = (clat_conv_weight_grad_reduce_args){l->in, l->out, taps, w->grad.chunks, w->grad.partial, bench_floats(dw)};
+  w->reduce = (clat_conv_weight_grad_reduce_args){
+      l->in, l->out, taps, w->grad.chunks, w->grad.partial, bench_floats(dw)};
 }
 
 static void release(work *w) {
-  const void *owned[] = {w->forward.x, w->forward.packed, w->forward.y, w->gradient.x, w->gradient.packed, w->gradient.y,
-                         w->pack.weights, w->grad.partial, w->reduce.dw};
+  const void *owned[] = {w->forward.x,    w->forward.packed,  w->forward.y,
+                         w->gradient.x,   w->gradient.packed, w->gradient.y,
+                         w->pack.weights, w->grad.partial,    w->reduce.dw};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free((void *)owned[i]);
   for (int i = -1; i < w->gradient.phases; i++) {
     const clat_conv_phase *ph = i < 0 ? &w->forward_phase : &w->gradient_phase[i];
@@ -148,30 +188,32 @@ static void measure(const layer *l, clat_isa isa, int images, int repetitions) {
     }
   }
   const double rate = bench_median(peak, repetitions), most = peak[repetitions - 1];
-  printf("%-8s %3d->%3d @%2d k%d s%d  peak %3.0f |", clat_isa_name(isa), l->in, l->out, l->size, l->kernel, l->stride,
-         rate);
+  printf("%-8s %3d->%3d @%2d k%d s%d  peak %3.0f |", clat_isa_name(isa), l->in, l->out, l->size,
+         l->kernel, l->stride, rate);
   for (int pass = 0; pass < PASSES; pass++) {
     const double median = bench_median(time[pass], repetitions), best = time[pass][0];
     printf(" %s %.3f ms", pass_names[pass], 1e3 * median);
     if (pass < 3)
-      printf(" %3.0f (%3.0f%%, best %3.0f%%) |", 1e-9 * flops / median, 1e-7 * flops / median / rate,
-             1e-7 * flops / best / most);
+      printf(" %3.0f (%3.0f%%, best %3.0f%%) |", 1e-9 * flops / median,
+             1e-7 * flops / median / rate, 1e-7 * flops / best / most);
   }
   printf("\n");
   release(&w);
 }
 
 int main(int argc, char **argv) {
-  static const layer layers[] = {{32, 0, 1, 3, 1}, {32, 1, 1, 3, 1}, {32, 1, 2, 3, 2}, {16, 2, 2, 3, 1},
-                                 {16, 2, 4, 3, 2}, {8, 4, 4, 3, 1},  {8, 4, 8, 3, 2},  {4, 8, 8, 3, 1},
-                                 {32, 1, 2, 1, 2}, {16, 2, 4, 1, 2}, {8, 4, 8, 1, 2}};
+  static const layer layers[] = {{32, 0, 1, 3, 1}, {32, 1, 1, 3, 1}, {32, 1, 2, 3, 2},
+                                 {16, 2, 2, 3, 1}, {16, 2, 4, 3, 2}, {8, 4, 4, 3, 1},
+                                 {8, 4, 8, 3, 2},  {4, 8, 8, 3, 1},  {32, 1, 2, 1, 2},
+                                 {16, 2, 4, 1, 2}, {8, 4, 8, 1, 2}};
   const int images = argc > 1 ? atoi(argv[1]) : 128, asked = argc > 2 ? atoi(argv[2]) : 15;
   const int repetitions = asked < 1 ? 1 : asked > MOST ? MOST : asked;
   const char *only = argc > 3 ? argv[3] : "all";
   bench_own_time = argc > 5 && strcmp(argv[5], "cpu") == 0;
   for (int t = 0; t < THREADS; t++) scratch[t] = aligned_alloc(4096, CLAT_SCRATCH_BYTES);
   for (int isa = CLAT_ISA_PORTABLE; isa < CLAT_ISA_COUNT; isa++) {
-    if (!paths[isa].gather || (strcmp(only, "all") && strcmp(only, clat_isa_name((clat_isa)isa)))) continue;
+    if (!paths[isa].gather || (strcmp(only, "all") && strcmp(only, clat_isa_name((clat_isa)isa))))
+      continue;
 #if defined(__x86_64__)
     if ((isa == CLAT_ISA_AVX2 && !__builtin_cpu_supports("avx2")) ||
         (isa == CLAT_ISA_AVX512 && !__builtin_cpu_supports("avx512f"))) {

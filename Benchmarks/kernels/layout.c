@@ -1,7 +1,7 @@
-// Which activation layout? NHWC against nChw8c and nChw16c under one register tile whose addresses are strides:
-// 3x3 convolutions, the gather of Winograd's 6x6 input tiles, and a dense block's concatenation.
-// Images carry a halo of zeros, so that no layout pays for borders. Figures are decided in
-// docs/decisions/0001-activation-layout.md.
+// Which activation layout? NHWC against nChw8c and nChw16c under one register tile whose addresses
+// are strides: 3x3 convolutions, the gather of Winograd's 6x6 input tiles, and a dense block's
+// concatenation. Images carry a halo of zeros, so that no layout pays for borders. Figures are
+// decided in docs/decisions/0001-activation-layout.md.
 #include "bench.h"
 
 typedef float v16 __attribute__((ext_vector_type(16)));
@@ -31,12 +31,13 @@ static Strides strides_of(const Shape *s, int channels, int side) {
   return (Strides){run, (int64_t)side * side * run, run, channels / run};
 }
 
-INLINE void tile(int rows, int panels, const float *const *x, const int64_t *tap, int taps, Strides in,
-                 const float *b, int64_t panel, float *sums, int first) {
+INLINE void tile(int rows, int panels, const float *const *x, const int64_t *tap, int taps,
+                 Strides in, const float *b, int64_t panel, float *sums, int first) {
   v16 acc[MAX_ROWS][2];
 #pragma unroll
   for (int i = 0; i < rows; i++)
-    for (int p = 0; p < panels; p++) acc[i][p] = first ? (v16)0 : *(v16u *)(sums + (i * panels + p) * 16);
+    for (int p = 0; p < panels; p++)
+      acc[i][p] = first ? (v16)0 : *(v16u *)(sums + (i * panels + p) * 16);
   for (int t = 0; t < taps; t++)
     for (int c = 0; c < in.blocks; c++) {
       const float *a[MAX_ROWS];
@@ -57,7 +58,8 @@ INLINE void tile(int rows, int panels, const float *const *x, const int64_t *tap
     for (int p = 0; p < panels; p++) *(v16u *)(sums + (i * panels + p) * 16) = acc[i][p];
 }
 
-INLINE void store(int rows, int panels, const float *sums, float *const *y, Strides out, int channel) {
+INLINE void store(int rows, int panels, const float *sums, float *const *y, Strides out,
+                  int channel) {
   for (int i = 0; i < rows; i++)
     for (int p = 0; p < panels; p++) {
       const int n = channel + p * 16;
@@ -71,8 +73,8 @@ INLINE void store(int rows, int panels, const float *sums, float *const *y, Stri
     }
 }
 
-INLINE void conv(int rows, int panels, const Shape *s, const float *x, const float *w, float *y, int begin,
-                 int end) {
+INLINE void conv(int rows, int panels, const Shape *s, const float *x, const float *w, float *y,
+                 int begin, int end) {
   const Strides in = strides_of(s, s->in, s->size + 2), out = strides_of(s, s->out, s->size);
   const int64_t in_image = (int64_t)(s->size + 2) * (s->size + 2) * s->in;
   const int64_t out_image = (int64_t)s->size * s->size * s->out;
@@ -87,7 +89,8 @@ INLINE void conv(int rows, int panels, const Shape *s, const float *x, const flo
     const int count = total - start < BLOCK_TILES * rows ? total - start : BLOCK_TILES * rows;
     const int tiles = (count + rows - 1) / rows;
     for (int q = 0; q < tiles * rows; q++) {
-      const int at = start + (q < count ? q : count - 1), image = begin + at / pixels, p = at % pixels;
+      const int at = start + (q < count ? q : count - 1), image = begin + at / pixels,
+                p = at % pixels;
       xs[q] = x + image * in_image + (p / s->size * (s->size + 2) + p % s->size) * in.pixel;
       ys[q] = y + image * out_image + p * out.pixel;
     }
@@ -95,8 +98,9 @@ INLINE void conv(int rows, int panels, const Shape *s, const float *x, const flo
       for (int t = 0; t < 9; t += group) {
         const int taps = 9 - t < group ? 9 - t : group;
         for (int i = 0; i < tiles; i++) {
-          tile(rows, panels, xs + i * rows, tap + t, taps, in, w + ((int64_t)n / 16 * 9 + t) * s->in * 16,
-               (int64_t)9 * s->in * 16, sums[i], t == 0);
+          tile(rows, panels, xs + i * rows, tap + t, taps, in,
+               w + ((int64_t)n / 16 * 9 + t) * s->in * 16, (int64_t)9 * s->in * 16, sums[i],
+               t == 0);
           if (t + taps == 9) store(rows, panels, sums[i], ys + i * rows, out, n);
         }
       }
@@ -107,17 +111,21 @@ INLINE void conv(int rows, int panels, const Shape *s, const float *x, const flo
 #define AVX512 "avx512f,avx512bw,avx512dq,avx512vl,fma"
 typedef void Run(const Shape *, const float *, const float *, float *, int, int);
 
-TARGET(AVX512) static void conv_avx512(const Shape *s, const float *x, const float *w, float *y, int b, int e) {
+TARGET(AVX512)
+static void conv_avx512(const Shape *s, const float *x, const float *w, float *y, int b, int e) {
   if (s->out % 32) conv(14, 1, s, x, w, y, b, e);
   else conv(14, 2, s, x, w, y, b, e);
 }
-TARGET("avx2,fma") static void conv_avx2(const Shape *s, const float *x, const float *w, float *y, int b, int e) {
+TARGET("avx2,fma")
+static void conv_avx2(const Shape *s, const float *x, const float *w, float *y, int b, int e) {
   conv(6, 1, s, x, w, y, b, e);
 }
 
-// One-dimensional B^T d with the points 0, +-3/4, +-3/2; enough arithmetic to be a Winograd input transform.
+// One-dimensional B^T d with the points 0, +-3/4, +-3/2; enough arithmetic to be a Winograd input
+// transform.
 INLINE void transform(const v16 *d, v16 *o) {
-  const v16 a = d[4] - 2.25f * d[2], b = d[3] - 2.25f * d[1], c = d[4] - 0.5625f * d[2], e = d[3] - 0.5625f * d[1];
+  const v16 a = d[4] - 2.25f * d[2], b = d[3] - 2.25f * d[1], c = d[4] - 0.5625f * d[2],
+            e = d[3] - 0.5625f * d[1];
   o[0] = 1.265625f * d[0] - 2.8125f * d[2] + d[4];
   o[1] = a + 0.75f * b, o[2] = a - 0.75f * b, o[3] = c + 1.5f * e, o[4] = c - 1.5f * e;
   o[5] = 1.265625f * d[1] - 2.8125f * d[3] + d[5];
@@ -131,16 +139,18 @@ INLINE void gather(const Shape *s, const float *x, float *planes, int begin, int
   for (int image = begin; image < end; image++)
     for (int t = 0; t < side * side; t++)
       for (int c = 0; c < s->in; c += 16) {
-        const float *at = x + (int64_t)image * (s->size + 2) * (s->size + 2) * s->in + t / side * 4 * row +
-                          t % side * 4 * in.pixel + c / in.run * in.block + c % in.run;
+        const float *at = x + (int64_t)image * (s->size + 2) * (s->size + 2) * s->in +
+                          t / side * 4 * row + t % side * 4 * in.pixel + c / in.run * in.block +
+                          c % in.run;
         v16 d[6][6], u[6][6];
         for (int i = 0; i < 6; i++) {
           v16 line[6];
           for (int j = 0; j < 6; j++) {
             const float *p = at + i * row + j * in.pixel;
             if (in.run >= 16) line[j] = *(const v16u *)p;
-            else line[j] = __builtin_shufflevector(*(const v8u *)p, *(const v8u *)(p + in.block), 0, 1, 2, 3, 4,
-                                                   5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            else
+              line[j] = __builtin_shufflevector(*(const v8u *)p, *(const v8u *)(p + in.block), 0, 1,
+                                                2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
           }
           transform(line, u[i]);
         }
@@ -150,20 +160,25 @@ INLINE void gather(const Shape *s, const float *x, float *planes, int begin, int
           transform(line, o);
           for (int i = 0; i < 6; i++) d[i][j] = o[i];
         }
-        for (int i = 0; i < 36; i++) *(v16u *)(planes + i * plane + (int64_t)t * s->in + c) = d[i / 6][i % 6];
+        for (int i = 0; i < 36; i++)
+          *(v16u *)(planes + i * plane + (int64_t)t * s->in + c) = d[i / 6][i % 6];
       }
 }
-TARGET(AVX512) static void gather_avx512(const Shape *s, const float *x, const float *w, float *y, int b, int e) {
+TARGET(AVX512)
+static void gather_avx512(const Shape *s, const float *x, const float *w, float *y, int b, int e) {
   (void)w;
   gather(s, x, y + (size_t)omp_get_thread_num() * s->size * s->size * s->in * 4, b, e);
 }
-TARGET("avx2,fma") static void gather_avx2(const Shape *s, const float *x, const float *w, float *y, int b, int e) {
+TARGET("avx2,fma")
+static void gather_avx2(const Shape *s, const float *x, const float *w, float *y, int b, int e) {
   (void)w;
   gather(s, x, y + (size_t)omp_get_thread_num() * s->size * s->size * s->in * 4, b, e);
 }
 
-// Growth 32 into a slab of s->in channels: write the last 32 channels, then read them all (y += slab).
-TARGET("avx2,fma") static void concat(const Shape *s, const float *x, const float *w, float *y, int b, int e) {
+// Growth 32 into a slab of s->in channels: write the last 32 channels, then read them all (y +=
+// slab).
+TARGET("avx2,fma")
+static void concat(const Shape *s, const float *x, const float *w, float *y, int b, int e) {
   const int pixels = s->size * s->size, growth = 32;
   const Strides st = strides_of(s, s->in, s->size);
   (void)w;
@@ -192,7 +207,8 @@ static double once(Run *run, const Shape *s, const float *x, const float *w, flo
 static void compare(const char *name, Run *run, int size, int in, int out, int images) {
   const int blocks[3] = {0, 8, 16}, repetitions = 15;
   double time[3][15], best[3], median[3];
-  float *x = bench_floats((size_t)images * (size + 2) * (size + 2) * in), *w = bench_floats((size_t)9 * in * out);
+  float *x = bench_floats((size_t)images * (size + 2) * (size + 2) * in),
+        *w = bench_floats((size_t)9 * in * out);
   const size_t outputs = (size_t)images * size * size * out, planes = (size_t)8 * size * size * in;
   float *y = bench_floats((outputs > planes ? outputs : planes) + 16384);
   for (int r = -1; r < repetitions; r++)
@@ -208,8 +224,8 @@ static void compare(const char *name, Run *run, int size, int in, int out, int i
   const double flops = 18.0 * in * out * size * size * images;
   printf("%-22s %3d->%3d @%2d  NHWC %8.3f ms", name, in, out, size, 1e3 * best[0]);
   if (strncmp(name, "conv", 4) == 0) printf(" (%3.0f GFLOP/s)", 1e-9 * flops / best[0]);
-  printf("  8c/NHWC %.2f (median %.2f)  16c/NHWC %.2f (median %.2f)\n", best[1] / best[0], median[1] / median[0],
-         best[2] / best[0], median[2] / median[0]);
+  printf("  8c/NHWC %.2f (median %.2f)  16c/NHWC %.2f (median %.2f)\n", best[1] / best[0],
+         median[1] / median[0], best[2] / best[0], median[2] / median[0]);
   free(x), free(w), free(y);
 }
 
@@ -224,8 +240,8 @@ int main(void) {
     for (int i = 0; i < 3; i++) compare(name, run, narrow[i][0], narrow[i][1], narrow[i][1], 64);
     compare(name, run, 32, 3, 64, 64);
     for (int i = 0; i < 4; i++)
-      compare(isa ? "winograd gather avx512" : "winograd gather avx2", isa ? gather_avx512 : gather_avx2,
-              wide[i][0], wide[i][1], wide[i][1], 64);
+      compare(isa ? "winograd gather avx512" : "winograd gather avx2",
+              isa ? gather_avx512 : gather_avx2, wide[i][0], wide[i][1], wide[i][1], 64);
   }
   compare("concat growth 32", concat, 16, 256, 256, 64);
   compare("concat growth 32", concat, 32, 128, 128, 64);

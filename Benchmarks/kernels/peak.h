@@ -1,5 +1,5 @@
-// The multiply-add rate of each instruction set: independent chains in registers. Portable has no fused
-// multiply-add on x86, so its peak is that of a multiplication and an addition.
+// The multiply-add rate of each instruction set: independent chains in registers. Portable has no
+// fused multiply-add on x86, so its peak is that of a multiplication and an addition.
 #ifndef CLAT_BENCH_PEAK_H
 #define CLAT_BENCH_PEAK_H
 
@@ -7,20 +7,19 @@
 #include "kernels.h"
 
 #define PEAK_LOOPS 200000
-#define PEAK(name, lanes, chains, target)                                                        \
-  typedef float name##_vector __attribute__((ext_vector_type(lanes)));                           \
-  target static void name(float seed, float *out) {                                              \
-    name##_vector acc[chains], b = seed, c = seed * 0.5f;                                         \
-    for (int i = 0; i < chains; i++) acc[i] = (float)i;                                           \
-    for (int k = 0; k < PEAK_LOOPS; k++) {                                                        \
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < chains; i++) acc[i] =                \
-          acc[i] * b + c;                                                                         \
-      __asm__ volatile("");                                                                       \
-    }                                                                                             \
-    float sum = 0;                                                                                \
-    for (int i = 0; i < chains; i++)                                                              \
-      for (int j = 0; j < lanes; j++) sum += acc[i][j];                                           \
-    *out = sum;                                                                                   \
+#define PEAK(name, lanes, chains, target)                                                          \
+  typedef float name##_vector __attribute__((ext_vector_type(lanes)));                             \
+  target static void name(float seed, float *out) {                                                \
+    name##_vector acc[chains], b = seed, c = seed * 0.5f;                                          \
+    for (int i = 0; i < chains; i++) acc[i] = (float)i;                                            \
+    for (int k = 0; k < PEAK_LOOPS; k++) {                                                         \
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < chains; i++) acc[i] = acc[i] * b + c; \
+      __asm__ volatile("");                                                                        \
+    }                                                                                              \
+    float sum = 0;                                                                                 \
+    for (int i = 0; i < chains; i++)                                                               \
+      for (int j = 0; j < lanes; j++) sum += acc[i][j];                                            \
+    *out = sum;                                                                                    \
   }
 
 PEAK(peak_portable, 4, 12, )

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds and runs one kernel benchmark: run.sh NAME [ARGUMENT...], NAME being a .c file of this folder.
+# Builds and runs one kernel benchmark: run.sh NAME [ARGUMENT...], NAME.c being in this folder.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 kernels=$here/../../Kernels

@@ -12,10 +12,12 @@
 
 #include "../gemm/tile.inc.h"
 
+#include "copy_row.inc.h"
 #include "finish.inc.h"
 #include "few_channels.inc.h"
 #include "gather.inc.h"
 #include "pack.inc.h"
 #include "weight_grad.inc.h"
+#include "weight_grad_reduce.inc.h"
 #pragma clang attribute pop
 #endif

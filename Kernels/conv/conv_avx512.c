@@ -7,15 +7,18 @@
 #define TILE_ROWS 14
 #define TILE_PANELS 2
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
 #include "../gemm/vector.inc.h"
 
 #include "../gemm/tile.inc.h"
 
+#include "copy_row.inc.h"
 #include "finish.inc.h"
 #include "few_channels.inc.h"
 #include "gather.inc.h"
 #include "pack.inc.h"
 #include "weight_grad.inc.h"
+#include "weight_grad_reduce.inc.h"
 #pragma clang attribute pop
 #endif

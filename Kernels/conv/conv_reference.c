@@ -7,9 +7,11 @@ static int bit(const uint8_t *bits, int64_t pixel, int channels, int c) {
   return bits[pixel * ((channels + 7) / 8) + c / 8] >> (c % 8) & 1;
 }
 
-static double gather_sum(const clat_conv_args *a, const clat_conv_phase *ph, int64_t image, int p, int n) {
+static double gather_sum(const clat_conv_args *a, const clat_conv_phase *ph, int64_t image, int p,
+                         int n) {
   const float *w = a->packed + ph->packed_offset +
-                   (int64_t)(n / CLAT_PANEL) * ph->taps * a->in_channels * CLAT_PANEL + n % CLAT_PANEL;
+                   (int64_t)(n / CLAT_PANEL) * ph->taps * a->in_channels * CLAT_PANEL +
+                   n % CLAT_PANEL;
   double sum = 0;
   for (int t = 0; t < ph->taps; t++) {
     const int32_t in = ph->in[(int64_t)p * ph->taps + t];
@@ -61,7 +63,8 @@ void clat_conv_pack_reference(const void *args, int64_t begin, int64_t end, void
       for (int k = 0; k < depth; k++)
         for (int lane = 0; lane < CLAT_PANEL; lane++) {
           const int64_t n = u % panels * CLAT_PANEL + lane;
-          const int64_t filter = a->transpose ? (int64_t)k * a->in_channels + n : n * a->in_channels + k;
+          const int64_t filter =
+              a->transpose ? (int64_t)k * a->in_channels + n : n * a->in_channels + k;
           *to++ = n < channels ? a->weights[filter * a->kernel_taps + ph->tap[t]] : 0;
         }
   }
@@ -91,7 +94,8 @@ void clat_conv_weight_grad_reference(const void *args, int64_t begin, int64_t en
   }
 }
 
-void clat_conv_weight_grad_reduce_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
+void clat_conv_weight_grad_reduce_reference(const void *args, int64_t begin, int64_t end,
+                                            void *scratch) {
   const clat_conv_weight_grad_reduce_args *a = args;
   const int64_t rows = (int64_t)a->taps * a->in_channels;
   (void)scratch;

@@ -1,11 +1,13 @@
-// Gradients with respect to an image: two or three output channels would fill as few of sixteen lanes. So the taps
-// become columns: every input pixel's products with all taps first, then each output pixel adds up its taps'.
+// Gradients with respect to an image: two or three output channels would fill as few of sixteen
+// lanes. So the taps become columns: every input pixel's products with all taps first, then each
+// output pixel adds up its taps'.
 
 #define FEW_CHANNELS 4
 
 typedef struct {
-  int64_t slots, groups;   // taps in a row of TILE_PANELS * 16 columns; rows of columns needed
-  int64_t rows, group_stride; // input pixels padded to whole tiles; floats from a group's products to the next
+  int64_t slots, groups;      // taps in a row of TILE_PANELS * 16 columns; rows of columns needed
+  int64_t rows, group_stride; // input pixels padded to whole tiles; floats from a group's products
+                              // to the next
   int64_t products, weights, table, size; // bytes from the start of scratch, and in all
 } few_plan;
 
@@ -29,7 +31,8 @@ static int few_channels_fit(const clat_conv_args *a, const clat_conv_phase *phas
 }
 
 /// [group][panel][k][16], from the packed weights' [tap][k][16].
-static void spread_weights(const clat_conv_args *a, const clat_conv_phase *phase, const few_plan *f, float *to) {
+static void spread_weights(const clat_conv_args *a, const clat_conv_phase *phase, const few_plan *f,
+                           float *to) {
   const int64_t channels = a->in_channels;
   memset(to, 0, (size_t)(f->groups * TILE_PANELS * channels * 16) * sizeof *to);
   for (int64_t t = 0; t < phase->taps; t++)
@@ -42,7 +45,8 @@ static void spread_weights(const clat_conv_args *a, const clat_conv_phase *phase
 }
 
 /// Products of one image's pixels with every tap: [group][pixel][TILE_PANELS * 16].
-static void multiply_image(const clat_conv_args *a, const few_plan *f, int64_t image, char *scratch) {
+static void multiply_image(const clat_conv_args *a, const few_plan *f, int64_t image,
+                           char *scratch) {
   const int64_t channels = a->in_channels;
   const float **in = (const float **)(scratch + f->table);
   for (int64_t q = 0; q < f->rows; q += TILE_ROWS) {
@@ -51,10 +55,15 @@ static void multiply_image(const clat_conv_args *a, const few_plan *f, int64_t i
     for (int64_t group = 0; group < f->groups; group++)
       for (int64_t skip = 0; skip < channels; skip += CHUNK) {
         const gather_tile tile = {
-            .in = in, .taps = 1, .skip = skip, .steps = min64(CHUNK, channels - skip),
-            .weights = (const float *)(scratch + f->weights) + (group * TILE_PANELS * channels + skip) * 16,
+            .in = in,
+            .taps = 1,
+            .skip = skip,
+            .steps = min64(CHUNK, channels - skip),
+            .weights = (const float *)(scratch + f->weights) +
+                       (group * TILE_PANELS * channels + skip) * 16,
             .panel_stride = channels * 16,
-            .sums = (float *)(scratch + f->products) + group * f->group_stride + q * TILE_PANELS * 16,
+            .sums =
+                (float *)(scratch + f->products) + group * f->group_stride + q * TILE_PANELS * 16,
             .first = skip == 0,
         };
         gather_kernels[TILE_PANELS - 1][TILE_ROWS](&tile);
@@ -75,8 +84,8 @@ INLINE void finish_few(const clat_conv_args *a, int64_t pixel, v4u sum) {
   }
 }
 
-static void gather_few_channels(const clat_conv_args *a, const clat_conv_phase *phase, int64_t begin, int64_t end,
-                                char *scratch) {
+static void gather_few_channels(const clat_conv_args *a, const clat_conv_phase *phase,
+                                int64_t begin, int64_t end, char *scratch) {
   const few_plan f = plan_few_channels(a, phase);
   const int64_t taps = phase->taps;
   const float *products = (const float *)(scratch + f.products);

@@ -1,27 +1,29 @@
-// Convolution, input gradient and linear layer as an implicit matrix product: pixels by output channels, summed
-// over taps and input channels. A block of pixels keeps its input in L2 while every panel of weights passes;
-// between chunks of the sum the tiles rest in scratch, never in y, which may alias the residual.
+// Convolution, input gradient and linear layer as an implicit matrix product: pixels by output
+// channels, summed over taps and input channels. A block of pixels keeps its input in L2 while
+// every panel of weights passes; between chunks of the sum the tiles rest in scratch, never in y,
+// which may alias the residual.
 
 #define BLOCK_PIXELS 256
 #define TABLE_BYTES (512 << 10)
 #define POINTER_BYTES (BLOCK_PIXELS * 8) // of the table where rows are copied
-#define COPY_BYTES (24 << 10) // of copied rows, which stay in L1
-#define PHASE_PIXELS 1024 // of input that all phases read before the next images
+#define COPY_BYTES (24 << 10)            // of copied rows, which stay in L1
+#define PHASE_PIXELS 1024                // of input that all phases read before the next images
 
 typedef struct {
   const clat_conv_args *a;
   const clat_conv_phase *phase;
-  float *copies;           // [pixel][taps * channels] where rows are copied, else NULL
-  int64_t taps, channels;  // of a row: the phase's, or one tap of all its channels where rows are copied
-  int64_t group, part;     // taps, or channels of a tap, of one chunk
-  int64_t block;           // pixels, in whole tiles
-  const float **in;        // [tile][tap][TILE_ROWS]
-  int64_t *pixel;          // [BLOCK_PIXELS] output pixel, counted through all images
-  float *sums;             // [tile][TILE_ROWS][TILE_PANELS][16]
+  float *copies;                     // [pixel][taps * channels] of copied rows, else NULL
+  int64_t taps, channels;            // the phase's; of copied rows one tap with all channels
+  int64_t group, part;               // taps, or channels of a tap, of one chunk
+  int64_t block;                     // pixels, in whole tiles
+  const float **in;                  // [tile][tap][TILE_ROWS]
+  int64_t *pixel;                    // [BLOCK_PIXELS] output pixel, counted through all images
+  int64_t first_image, start, total; // pixels of the slice, and those before this block
+  float *sums;                       // [tile][TILE_ROWS][TILE_PANELS][16]
 } gather_plan;
 
-INLINE void finish_tile(const clat_conv_args *a, const float *sums, const int64_t *pixel, int rows, int n,
-                        int panels) {
+INLINE void finish_tile(const clat_conv_args *a, const float *sums, const int64_t *pixel, int rows,
+                        int n, int panels) {
   for (int i = 0; i < rows; i++)
     for (int p = 0; p < panels; p++) {
       const int lanes = a->out_channels - n - p * 16;
@@ -32,28 +34,11 @@ INLINE void finish_tile(const clat_conv_args *a, const float *sums, const int64_
     }
 }
 
-INLINE void copy_taps(float *to, const float *x, const int32_t *offset, int64_t taps,
-                      int64_t channels, int64_t stride) {
-  for (int64_t t = 0; t < taps; t++, to += channels) {
-    const float *from = offset[t] < 0 ? zero_row : x + offset[t] * stride;
-    if (channels == 16) *(v16u *)to = *(const v16u *)from;
-    else for (int64_t c = 0; c < channels; c++) to[c] = from[c];
-  }
-}
-
-/// A pixel's taps side by side: [tap][channel].
-static void copy_row(float *to, const float *x, const int32_t *offset, int64_t taps,
-                     int64_t channels, int64_t stride) {
-  if (channels == 3) copy_taps(to, x, offset, taps, 3, stride);
-  else if (channels == 16) copy_taps(to, x, offset, taps, 16, stride);
-  else copy_taps(to, x, offset, taps, channels, stride);
-}
-
-/// Addresses of a block's rows; `start` counts this phase's pixels from the first image of the slice.
-static void address_block(const gather_plan *g, int64_t first_image, int64_t start, int64_t count) {
+/// Addresses of a block's rows.
+static void address_block(const gather_plan *g, int64_t count) {
   const clat_conv_args *a = g->a;
   const int64_t pixels = g->phase->pixels, taps = g->phase->taps;
-  int64_t image = first_image + start / pixels, p = start % pixels;
+  int64_t image = g->first_image + g->start / pixels, p = g->start % pixels;
   for (int64_t q = 0; q < count; q++) {
     const float *x = a->x + image * a->in_pixels * a->x_stride;
     const int32_t *offset = g->phase->in + p * taps;
@@ -82,24 +67,41 @@ static void prefetch_outputs(const clat_conv_args *a, const int64_t *pixel, int 
   }
 }
 
+/// Asks for the input of the next block's pixels from the q-th on: its rows under the middle tap.
+static void prefetch_inputs(const gather_plan *g, int64_t q) {
+  const clat_conv_args *a = g->a;
+  const int64_t taps = g->phase->taps, pixels = g->phase->pixels;
+  const int64_t from = g->start + g->block + q, to = min64(from + TILE_ROWS, g->total);
+  for (int64_t at = from; at < to; at++) {
+    const int64_t in = g->phase->in[at % pixels * taps + taps / 2];
+    if (in < 0) continue;
+    const float *x = a->x + ((g->first_image + at / pixels) * a->in_pixels + in) * a->x_stride;
+    for (int64_t c = 0; c < a->in_channels; c += 16) __builtin_prefetch(x + c, 0, 2);
+  }
+}
+
 /// One chunk of the sum for all tiles of a block and `panels` panels from channel n on.
-static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels, int64_t tap, int64_t skip) {
+static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels, int64_t tap,
+                         int64_t skip) {
   const clat_conv_args *a = g->a;
   const int64_t taps = g->taps, channels = g->channels;
   gather_tile tile = {
       .taps = min64(g->group, taps - tap),
       .skip = skip,
       .steps = min64(g->part, channels - skip),
-      .weights = a->packed + g->phase->packed_offset + ((n / 16 * taps + tap) * channels + skip) * 16,
+      .weights =
+          a->packed + g->phase->packed_offset + ((n / 16 * taps + tap) * channels + skip) * 16,
       .tap_stride = channels * 16,
       .panel_stride = taps * channels * 16,
       .first = tap == 0 && skip == 0,
   };
-  const int last = tap + tile.taps >= taps && skip + tile.steps >= channels;
+  const int first = n == 0 && tile.first && !g->copies,
+            last = tap + tile.taps >= taps && skip + tile.steps >= channels;
   for (int64_t q = 0; q < count; q += TILE_ROWS) {
     const int rows = (int)min64(TILE_ROWS, count - q);
     tile.in = g->in + (q * taps + tap * TILE_ROWS);
     tile.sums = g->sums + q * TILE_PANELS * 16;
+    if (first) prefetch_inputs(g, q);
     if (last) prefetch_outputs(a, g->pixel + q, rows, n, panels);
     gather_kernels[panels - 1][rows](&tile);
     if (last) finish_tile(a, tile.sums, g->pixel + q, rows, n, panels);
@@ -115,11 +117,12 @@ static void gather_nothing(const gather_plan *g, int64_t count) {
 }
 
 /// How a phase is cut. Sums depend on the chunks, so these depend on shapes alone.
-static gather_plan plan_phase(const clat_conv_args *a, const clat_conv_phase *phase, char *scratch) {
+static gather_plan plan_phase(const clat_conv_args *a, const clat_conv_phase *phase,
+                              char *scratch) {
   gather_plan g = {.a = a, .phase = phase, .taps = phase->taps, .channels = a->in_channels};
   const int64_t row_bytes = g.taps * g.channels * (int64_t)sizeof(float);
   int64_t pixels;
-  if (g.channels < 32 && g.taps > 1 && row_bytes * TILE_ROWS <= TABLE_BYTES - POINTER_BYTES) {
+  if (g.channels < 16 && g.taps > 1 && row_bytes * TILE_ROWS <= TABLE_BYTES - POINTER_BYTES) {
     g.copies = (float *)(scratch + POINTER_BYTES);
     g.channels *= g.taps;
     g.taps = 1;
@@ -141,11 +144,12 @@ static gather_plan plan_phase(const clat_conv_args *a, const clat_conv_phase *ph
 
 static void gather_phase(const clat_conv_args *a, const clat_conv_phase *phase, int64_t begin,
                          int64_t end, char *scratch) {
-  const gather_plan g = plan_phase(a, phase, scratch);
-  const int64_t total = (end - begin) * phase->pixels;
-  for (int64_t start = 0; start < total; start += g.block) {
-    const int64_t count = min64(g.block, total - start);
-    address_block(&g, begin, start, count);
+  gather_plan g = plan_phase(a, phase, scratch);
+  g.first_image = begin;
+  g.total = (end - begin) * phase->pixels;
+  for (g.start = 0; g.start < g.total; g.start += g.block) {
+    const int64_t count = min64(g.block, g.total - g.start);
+    address_block(&g, count);
     if (g.taps == 0) gather_nothing(&g, count);
     for (int n = 0; n < a->out_channels; n += TILE_PANELS * 16) {
       const int panels = (int)min64(TILE_PANELS, (a->out_channels - n + 15) / 16);
@@ -167,7 +171,8 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
   for (int64_t first = begin; first < end; first += together)
     for (int i = 0; i < a->phases; i++) {
       const int64_t last = min64(end, first + together);
-      if (few_channels_fit(a, &a->phase[i])) gather_few_channels(a, &a->phase[i], first, last, scratch);
+      if (few_channels_fit(a, &a->phase[i]))
+        gather_few_channels(a, &a->phase[i], first, last, scratch);
       else gather_phase(a, &a->phase[i], first, last, scratch);
     }
 }

@@ -1,4 +1,5 @@
-// Weights into panels. Sixteen filters are read side by side, so that reads and writes both run forward.
+// Weights into panels. Sixteen filters are read side by side, so that reads and writes both run
+// forward.
 
 static void pack_panel(const clat_conv_pack_args *a, const clat_conv_phase *phase, int64_t panel) {
   const int64_t channels = a->transpose ? a->in_channels : a->out_channels;

@@ -1,141 +1,150 @@
-// Weight gradients as an outer product: (tap, input channel) rows by output channels, summed over pixels. A block
-// of dy is packed, so that its rows lie together; pixels whose tap falls into the padding are left out.
+// Weight gradients as an outer product: (tap, input channel) rows by output channels, summed over
+// pixels. Blocks of dy and of x are copied, so that what a register tile reads lies together.
 
-#define GRAD_FLOATS (128 << 10) // of packed dy
-#define GRAD_PIXELS 512
-#define GRAD_CHANNELS 512
+#define GRAD_PIXELS 192
+#define GRAD_CHANNELS 512          // of dy in a block
+#define GRAD_ROWS (4 * OUTER_ROWS) // of x in a block
+#define GRAD_COPY_BYTES (48 << 10) // of a narrow layer's x
 
 typedef struct {
   const clat_conv_weight_grad_args *a;
-  float *dy;              // [panel group][pixel][TILE_PANELS * 16]
-  const float **x, **b;   // [pixel] addresses of the taps that exist
-  int32_t *from;          // [pixel] its index within the block
+  float *partial;  // [taps * in_channels][out_channels] of this chunk
+  float *dy;       // [panel group][pixel][TILE_PANELS * 16]
+  float *x;        // [pixel][row]
+  const float **b; // [pixel] its dy
+  int32_t *from;   // [pixel] index within the block of the pixels that count
   int64_t first_image;
-  int64_t start, count;   // the block's pixels, counted from first_image
+  int64_t start, count;      // the block's pixels, counted from first_image
   int64_t channel, channels; // output channels of the block
 } grad_block;
 
 static void pack_dy(const grad_block *g) {
   const clat_conv_weight_grad_args *a = g->a;
   const int64_t width = TILE_PANELS * 16;
-  for (int64_t q = 0; q < g->count; q++) {
-    const float *from = a->dy + (g->first_image * a->out_pixels + g->start + q) * a->dy_stride + g->channel;
-    for (int64_t n = 0; n < g->channels; n += 16) {
-      const int lanes = (int)min64(16, g->channels - n);
+  const float *from =
+      a->dy + (g->first_image * a->out_pixels + g->start) * a->dy_stride + g->channel;
+  for (int64_t n = 0; n < g->channels; n += 16) {
+    const int lanes = (int)min64(16, g->channels - n);
+    float *to = g->dy + n / width * width * g->count + n % width;
+    for (int64_t q = 0; q < g->count; q++) {
       v16 v;
-      load_lanes(&v, from + n, lanes);
-      store16(g->dy + (n / width * g->count + q) * width + n % width, &v);
+      if (lanes == 16) load16(&v, from + q * a->dy_stride + n);
+      else load_lanes(&v, from + q * a->dy_stride + n, lanes);
+      store16(to + q * width, &v);
     }
   }
 }
 
-/// Lists the block's pixels that tap sees; returns their number.
-static int64_t list_tap(const grad_block *g, int64_t tap) {
+/// Adds `steps` pixels' share, of which g->x holds `rows` rows x_stride apart, to the sums from
+/// `row` on.
+static void add_rows(const grad_block *g, int64_t steps, int64_t x_stride, int64_t row,
+                     int64_t rows) {
+  const int64_t width = TILE_PANELS * 16, stride = g->a->out_channels;
+  for (int64_t n = 0; n < g->channels; n += width) {
+    const int panels = (int)min64(TILE_PANELS, (g->channels - n + 15) / 16);
+    const int64_t lanes = min64(g->channels - n, panels * 16);
+    for (int64_t q = 0; q < steps; q++) g->b[q] = g->dy + n * g->count + g->from[q] * width;
+    for (int64_t i = 0; i < rows; i += OUTER_ROWS) {
+      const int64_t height = min64(OUTER_ROWS, rows - i);
+      float *to = g->partial + (row + i) * stride + g->channel + n,
+            tail[OUTER_ROWS * TILE_PANELS * 16];
+      outer_tile tile = {.x = g->x + i,
+                         .b = g->b,
+                         .steps = steps,
+                         .x_stride = x_stride,
+                         .stride = stride,
+                         .sums = to,
+                         .first = g->start == 0};
+      if (lanes == panels * 16) {
+        outer_kernels[panels - 1][height](&tile);
+        continue;
+      }
+      for (int64_t r = 0; r < height; r++)
+        if (!tile.first) memcpy(tail + r * width, to + r * stride, (size_t)lanes * sizeof *to);
+      tile.sums = tail, tile.stride = width;
+      outer_kernels[panels - 1][height](&tile);
+      for (int64_t r = 0; r < height; r++)
+        memcpy(to + r * stride, tail + r * width, (size_t)lanes * sizeof *to);
+    }
+  }
+}
+
+/// Copies `rows` channels from c on of the pixels that the tap sees; returns their number.
+static int64_t copy_tap(const grad_block *g, int64_t tap, int64_t c, int64_t rows) {
   const clat_conv_weight_grad_args *a = g->a;
-  int64_t image = g->first_image + g->start / a->out_pixels, p = g->start % a->out_pixels, found = 0;
+  int64_t image = g->first_image + g->start / a->out_pixels, p = g->start % a->out_pixels,
+          found = 0;
   for (int64_t q = 0; q < g->count; q++) {
     const int32_t in = a->in[p * a->taps + tap];
-    g->x[found] = a->x + (image * a->in_pixels + (in < 0 ? 0 : in)) * a->x_stride;
-    g->from[found] = (int32_t)q;
-    found += in >= 0;
+    if (in >= 0) {
+      const float *x = a->x + (image * a->in_pixels + in) * a->x_stride + c;
+      float *to = g->x + found * GRAD_ROWS;
+      if (rows == GRAD_ROWS) memcpy(to, x, GRAD_ROWS * sizeof *to);
+      else memcpy(to, x, (size_t)rows * sizeof *to);
+      g->from[found++] = (int32_t)q;
+    }
     if (++p == a->out_pixels) p = 0, image++;
   }
   return found;
 }
 
-/// rows (input channels from `channel` on) by panels from n on; sums at `to`, of which `lanes` columns are ours.
-static void outer_panels(const grad_block *g, int64_t steps, int64_t rows, int panels, int64_t lanes, float *to) {
-  const int64_t width = panels * 16, stride = g->a->out_channels;
-  outer_tile tile = {.x = g->x, .b = g->b, .steps = steps, .stride = stride, .sums = to, .first = g->start == 0};
-  float tail[OUTER_ROWS * TILE_PANELS * 16];
-  if (lanes < width) {
-    for (int64_t i = 0; i < rows && !tile.first; i++)
-      memcpy(tail + i * width, to + i * stride, (size_t)lanes * sizeof *to);
-    tile.sums = tail, tile.stride = width;
+/// The block's share of rows begin ..< end, tap by tap; pixels whose tap falls into the padding are
+/// left out.
+static void add_taps(const grad_block *g, int64_t begin, int64_t end) {
+  const int64_t channels = g->a->in_channels;
+  for (int64_t row = begin, rows; row < end; row += rows) {
+    const int64_t tap = row / channels;
+    rows = min64(GRAD_ROWS, min64(end, (tap + 1) * channels) - row);
+    add_rows(g, copy_tap(g, tap, row - tap * channels, rows), GRAD_ROWS, row, rows);
   }
-  outer_kernels[panels - 1][rows](&tile);
-  if (lanes < width)
-    for (int64_t i = 0; i < rows; i++) memcpy(to + i * stride, tail + i * width, (size_t)lanes * sizeof *to);
 }
 
-/// Adds one block's share to input channels c0 ..< c1 of one tap.
-static void grad_tap(const grad_block *g, int64_t tap, int64_t c0, int64_t c1, float *partial) {
+/// The same for narrow layers: all rows' taps side by side, zeros in the padding.
+static void add_narrow(const grad_block *g, int64_t begin, int64_t end) {
   const clat_conv_weight_grad_args *a = g->a;
-  const int64_t steps = list_tap(g, tap), width = TILE_PANELS * 16;
-  for (int64_t n = 0; n < g->channels; n += width) {
-    const int panels = (int)min64(TILE_PANELS, (g->channels - n + 15) / 16);
-    const float *dy = g->dy + n * g->count;
-    for (int64_t q = 0; q < steps; q++) g->b[q] = dy + g->from[q] * width;
-    for (int64_t q = 0; q < steps; q++) g->x[q] += c0;
-    for (int64_t c = c0; c < c1; c += OUTER_ROWS) {
-      const int64_t rows = min64(OUTER_ROWS, c1 - c);
-      outer_panels(g, steps, rows, panels, min64(g->channels - n, panels * 16),
-                   partial + (tap * a->in_channels + c) * a->out_channels + g->channel + n);
-      for (int64_t q = 0; q < steps; q++) g->x[q] += rows;
-    }
-    for (int64_t q = 0; q < steps; q++) g->x[q] -= c1;
+  const int64_t channels = a->in_channels, tap = begin / channels,
+                taps = (end + channels - 1) / channels - tap;
+  int64_t image = g->first_image + g->start / a->out_pixels, p = g->start % a->out_pixels;
+  grad_block rows = *g;
+  for (int64_t q = 0; q < g->count; q++) {
+    copy_row(g->x + q * taps * channels, a->x + image * a->in_pixels * a->x_stride,
+             a->in + p * a->taps + tap, taps, channels, a->x_stride);
+    g->from[q] = (int32_t)q;
+    if (++p == a->out_pixels) p = 0, image++;
   }
+  rows.x += begin - tap * channels;
+  add_rows(&rows, g->count, taps * channels, begin, end - begin);
 }
 
 static void grad_job(const clat_conv_weight_grad_args *a, int64_t job, char *scratch) {
-  const int64_t chunk = job / a->blocks, block = job % a->blocks, rows = (int64_t)a->taps * a->in_channels;
+  const int64_t chunk = job / a->blocks, block = job % a->blocks,
+                rows = (int64_t)a->taps * a->in_channels;
   const int64_t first = a->images * chunk / a->chunks, last = a->images * (chunk + 1) / a->chunks;
   const int64_t begin = rows * block / a->blocks, end = rows * (block + 1) / a->blocks;
-  const int64_t total = (last - first) * a->out_pixels;
-  float *partial = a->partial + chunk * rows * a->out_channels;
-  grad_block g = {.a = a, .first_image = first};
+  const int64_t total = (last - first) * a->out_pixels, row_bytes = rows * (int64_t)sizeof(float);
+  const int narrow = a->in_channels < 32 && a->taps > 1 && row_bytes <= GRAD_COPY_BYTES / 16;
+  const int64_t pixels = narrow ? min64(GRAD_PIXELS, GRAD_COPY_BYTES / row_bytes) : GRAD_PIXELS;
+  grad_block g = {
+      .a = a, .first_image = first, .partial = a->partial + chunk * rows * a->out_channels};
+  if (begin == end) return;
   g.dy = (float *)scratch;
-  g.x = (const float **)(g.dy + GRAD_FLOATS);
-  g.b = g.x + GRAD_PIXELS;
+  g.x = g.dy + GRAD_PIXELS * GRAD_CHANNELS;
+  g.b = (const float **)(g.x + GRAD_PIXELS * GRAD_ROWS + GRAD_COPY_BYTES / (int64_t)sizeof(float));
   g.from = (int32_t *)(g.b + GRAD_PIXELS);
   for (g.channel = 0; g.channel < a->out_channels; g.channel += GRAD_CHANNELS) {
     g.channels = min64(GRAD_CHANNELS, a->out_channels - g.channel);
-    const int64_t padded = (g.channels + TILE_PANELS * 16 - 1) / (TILE_PANELS * 16) * (TILE_PANELS * 16);
-    const int64_t pixels = min64(GRAD_PIXELS, GRAD_FLOATS / padded);
     g.start = 0;
     do { // once even without pixels, which stores zeros
       g.count = min64(pixels, total - g.start);
       pack_dy(&g);
-      for (int64_t row = begin, next; row < end; row = next) {
-        const int64_t tap = row / a->in_channels;
-        next = min64(end, (tap + 1) * a->in_channels);
-        grad_tap(&g, tap, row - tap * a->in_channels, next - tap * a->in_channels, partial);
-      }
+      if (narrow) add_narrow(&g, begin, end);
+      else add_taps(&g, begin, end);
       g.start += g.count;
     } while (g.start < total);
   }
 }
 
-void KERNEL_NAME(conv_weight_grad, ISA)(const void *args, int64_t begin, int64_t end, void *scratch) {
+void KERNEL_NAME(conv_weight_grad, ISA)(const void *args, int64_t begin, int64_t end,
+                                        void *scratch) {
   for (int64_t job = begin; job < end; job++) grad_job(args, job, scratch);
-}
-
-#define REDUCE_FLOATS (4 << 10)
-
-/// dw[o + lane][c .. c + depth][tap] from the partials' [tap][c][o].
-static void reduce_tile(const clat_conv_weight_grad_reduce_args *a, int64_t o, int lanes, int64_t c, int64_t depth,
-                        float *tile) {
-  const int64_t rows = (int64_t)a->taps * a->in_channels;
-  for (int64_t t = 0; t < a->taps; t++)
-    for (int64_t k = 0; k < depth; k++) {
-      const float *from = a->partial + (t * a->in_channels + c + k) * a->out_channels + o;
-      v16 sum = (v16)0.0f, v;
-      for (int64_t chunk = 0; chunk < a->chunks; chunk++) {
-        load_lanes(&v, from + chunk * rows * a->out_channels, lanes);
-        sum += v;
-      }
-      store16(tile + (k * a->taps + t) * 16, &sum);
-    }
-  for (int lane = 0; lane < lanes; lane++) {
-    float *to = a->dw + ((o + lane) * a->in_channels + c) * a->taps;
-    for (int64_t i = 0; i < depth * a->taps; i++) to[i] = tile[i * 16 + lane];
-  }
-}
-
-void KERNEL_NAME(conv_weight_grad_reduce, ISA)(const void *args, int64_t begin, int64_t end, void *scratch) {
-  const clat_conv_weight_grad_reduce_args *a = args;
-  const int64_t depth = max64(1, REDUCE_FLOATS / 16 / a->taps);
-  for (int64_t o = begin; o < end; o += 16)
-    for (int64_t c = 0; c < a->in_channels; c += depth)
-      reduce_tile(a, o, (int)min64(16, end - o), c, min64(depth, a->in_channels - c), scratch);
 }

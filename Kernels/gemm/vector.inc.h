@@ -1,10 +1,11 @@
-// Sixteen lanes on every instruction set: the compiler splits them into the registers that the target has.
-// Included inside a `#pragma clang attribute push(target)`.
+// Sixteen lanes on every instruction set: the compiler splits them into the registers that the
+// target has. Included inside a `#pragma clang attribute push(target)`.
 
 typedef float v16 __attribute__((ext_vector_type(16)));
 typedef float v16u __attribute__((ext_vector_type(16), aligned(4)));
 typedef int32_t i16 __attribute__((ext_vector_type(16)));
 typedef _Bool b16 __attribute__((ext_vector_type(16)));
+typedef float v8u __attribute__((ext_vector_type(8), aligned(4)));
 typedef float v4u __attribute__((ext_vector_type(4), aligned(4)));
 
 #define INLINE static inline __attribute__((always_inline))

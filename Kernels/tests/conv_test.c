@@ -1,9 +1,11 @@
-// Convolution kernels against the definition in double, against their reference twins, and against themselves sliced.
+// Convolution kernels against the definition in double, against their reference twins, and against
+// themselves sliced.
 #include "kernel_test.h"
 
-#define KERNELS(isa) \
-  {clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, clat_conv_weight_grad_reduce_##isa}
-#define DECLARE(isa) \
+#define KERNELS(isa)                                                          \
+  {clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
+   clat_conv_weight_grad_reduce_##isa}
+#define DECLARE(isa)                                                                     \
   clat_kernel clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
       clat_conv_weight_grad_reduce_##isa;
 
@@ -33,16 +35,24 @@ typedef struct {
   int bias, residual, alias, relu, bits, mask;
 } epilogue;
 
-static const epilogue epilogues[] = {{0}, {.bias = 1}, {.bias = 1, .relu = 1, .bits = 1}, {.residual = 1, .relu = 1},
-    {.bias = 1, .residual = 1, .relu = 1, .bits = 1, .alias = 1}, {.mask = 1}, {.residual = 1, .alias = 1, .mask = 1}};
+static const epilogue epilogues[] = {{0},
+                                     {.bias = 1},
+                                     {.bias = 1, .relu = 1, .bits = 1},
+                                     {.residual = 1, .relu = 1},
+                                     {.bias = 1, .residual = 1, .relu = 1, .bits = 1, .alias = 1},
+                                     {.mask = 1},
+                                     {.residual = 1, .alias = 1, .mask = 1}};
 
 static char name[200];
 static void *scratch;
 
-static int out_side(const shape *s, int side) { return (side + 2 * s->pad - s->kernel) / s->stride + 1; }
+static int out_side(const shape *s, int side) {
+  return (side + 2 * s->pad - s->kernel) / s->stride + 1;
+}
 static size_t rounded(size_t n) { return (n + 15) / 16 * 16; }
 
-// Offset tables, as the compiler lays them: of the forward pass, one phase; of the input gradient, stride^2.
+// Offset tables, as the compiler lays them: of the forward pass, one phase; of the input gradient,
+// stride^2.
 typedef struct {
   clat_conv_phase phase[16];
   int phases, in_pixels, out_pixels;
@@ -52,23 +62,30 @@ typedef struct {
 static int32_t *integers(size_t n) { return test_guarded(n * sizeof(int32_t)); }
 
 static tables forward_tables(const shape *s) {
-  const int height = out_side(s, s->height), width = out_side(s, s->width), taps = s->kernel * s->kernel;
-  int32_t *out = integers((size_t)(height * width)), *in = integers((size_t)(height * width * taps));
+  const int height = out_side(s, s->height), width = out_side(s, s->width),
+            taps = s->kernel * s->kernel;
+  int32_t *out = integers((size_t)(height * width)),
+          *in = integers((size_t)(height * width * taps));
   int32_t *tap = integers((size_t)taps);
   for (int p = 0; p < height * width; p++) {
     out[p] = p;
     for (int t = 0; t < taps; t++) {
-      const int y = p / width * s->stride - s->pad + t / s->kernel, x = p % width * s->stride - s->pad + t % s->kernel;
+      const int y = p / width * s->stride - s->pad + t / s->kernel,
+                x = p % width * s->stride - s->pad + t % s->kernel;
       in[p * taps + t] = y >= 0 && y < s->height && x >= 0 && x < s->width ? y * s->width + x : -1;
       tap[t] = t;
     }
   }
-  return (tables){{{height * width, taps, out, in, tap, 0}}, 1, s->height * s->width, height * width,
+  return (tables){{{height * width, taps, out, in, tap, 0}},
+                  1,
+                  s->height * s->width,
+                  height * width,
                   rounded((size_t)s->out) * (size_t)(taps * s->in)};
 }
 
 static clat_conv_phase gradient_phase(const shape *s, int ry, int rx, size_t *packed) {
-  const int height = out_side(s, s->height), width = out_side(s, s->width), k = s->kernel, step = s->stride;
+  const int height = out_side(s, s->height), width = out_side(s, s->width), k = s->kernel,
+            step = s->stride;
   int32_t *out = integers((size_t)(s->height * s->width)), *tap = integers((size_t)(k * k));
   int32_t *in = integers((size_t)(s->height * s->width * k * k));
   clat_conv_phase ph = {0, 0, out, in, tap, (int64_t)*packed};
@@ -80,7 +97,8 @@ static clat_conv_phase gradient_phase(const shape *s, int ry, int rx, size_t *pa
       out[ph.pixels] = y * s->width + x;
       for (int t = 0; t < ph.taps; t++) {
         const int oy = (y + s->pad - tap[t] / k) / step, ox = (x + s->pad - tap[t] % k) / step;
-        const int inside = y + s->pad >= tap[t] / k && x + s->pad >= tap[t] % k && oy < height && ox < width;
+        const int inside =
+            y + s->pad >= tap[t] / k && x + s->pad >= tap[t] % k && oy < height && ox < width;
         in[ph.pixels * ph.taps + t] = inside ? oy * width + ox : -1;
       }
       ph.pixels++;
@@ -93,20 +111,24 @@ static tables gradient_tables(const shape *s) {
   tables t = {.phases = s->stride * s->stride,
               .in_pixels = out_side(s, s->height) * out_side(s, s->width),
               .out_pixels = s->height * s->width};
-  for (int i = 0; i < t.phases; i++) t.phase[i] = gradient_phase(s, i / s->stride, i % s->stride, &t.packed);
+  for (int i = 0; i < t.phases; i++)
+    t.phase[i] = gradient_phase(s, i / s->stride, i % s->stride, &t.packed);
   return t;
 }
 
-/// The definition. sum[pixel][channel], and the sum of the terms' magnitudes; a transposed convolution is one that scatters.
-static void convolve(const shape *s, int transpose, const float *w, const float *x, int x_stride, double *sum,
-                     double *size) {
+/// The definition. sum[pixel][channel], and the sum of the terms' magnitudes; a transposed
+/// convolution is one that scatters.
+static void convolve(const shape *s, int transpose, const float *w, const float *x, int x_stride,
+                     double *sum, double *size) {
   const int height = out_side(s, s->height), width = out_side(s, s->width), k = s->kernel;
-  const size_t count = (size_t)s->images * (size_t)(transpose ? s->height * s->width * s->in : height * width * s->out);
+  const size_t count = (size_t)s->images *
+                       (size_t)(transpose ? s->height * s->width * s->in : height * width * s->out);
   for (size_t i = 0; i < count; i++) sum[i] = size[i] = 0;
   for (int image = 0; image < s->images; image++)
     for (int p = 0; p < height * width; p++)
       for (int t = 0; t < k * k; t++) {
-        const int y = p / width * s->stride - s->pad + t / k, z = p % width * s->stride - s->pad + t % k;
+        const int y = p / width * s->stride - s->pad + t / k,
+                  z = p % width * s->stride - s->pad + t % k;
         if (y < 0 || y >= s->height || z < 0 || z >= s->width) continue;
         const int64_t small = (int64_t)image * height * width + p;
         const int64_t large = ((int64_t)image * s->height + y) * s->width + z;
@@ -122,14 +144,16 @@ static void convolve(const shape *s, int transpose, const float *w, const float 
 
 static float *pack(const shape *s, int transpose, const tables *t, const float *w, clat_isa isa) {
   float *twin = test_floats(t->packed), *packed = test_floats(t->packed);
-  clat_conv_pack_args a = {s->out, s->in, s->kernel * s->kernel, transpose, t->phases, t->phase, w, twin};
+  clat_conv_pack_args a = {s->out, s->in, s->kernel * s->kernel, transpose, t->phases, t->phase,
+                           w,      twin};
   const int units = t->phases * (int)(rounded((size_t)(transpose ? s->in : s->out)) / 16);
   paths[CLAT_ISA_REFERENCE].pack(&a, 0, units, scratch);
   a.packed = packed;
   const int cut = test_below(units + 1);
   paths[isa].pack(&a, cut, units, scratch);
   paths[isa].pack(&a, 0, cut, scratch);
-  test_check(memcmp(packed, twin, t->packed * sizeof *packed) == 0, "%s: packed weights differ", name);
+  test_check(memcmp(packed, twin, t->packed * sizeof *packed) == 0, "%s: packed weights differ",
+             name);
   return packed;
 }
 
@@ -139,7 +163,8 @@ typedef struct {
   uint8_t *bits;
 } outcome;
 
-static void compare_gather(const clat_conv_args *a, const epilogue *e, const outcome *r, const float *residual) {
+static void compare_gather(const clat_conv_args *a, const epilogue *e, const outcome *r,
+                           const float *residual) {
   double worst = 0, apart = 0;
   int bits_wrong = 0, gaps_wrong = 0;
   for (int p = 0; p < a->images * a->out_pixels; p++) {
@@ -152,11 +177,14 @@ static void compare_gather(const clat_conv_args *a, const epilogue *e, const out
       const int at = p * a->out_channels + n, bytes = (a->out_channels + 7) / 8;
       double exact = r->sum[at], size = r->size[at] + 1e-3;
       if (e->bias) exact += a->bias[n], size += fabsf(a->bias[n]);
-      if (e->residual) exact += residual[p * a->residual_stride + n], size += fabsf(residual[p * a->residual_stride + n]);
+      if (e->residual)
+        exact += residual[p * a->residual_stride + n],
+            size += fabsf(residual[p * a->residual_stride + n]);
       if (e->bits) {
         const int bit = r->bits[p * bytes + n / 8] >> n % 8 & 1;
         bits_wrong += bit != (y > 0) || (fabs(exact) > 2e-6 * size && bit != (exact > 0));
-        if (n == a->out_channels - 1 && n % 8 != 7) bits_wrong += r->bits[p * bytes + n / 8] >> (n % 8 + 1) != 0;
+        if (n == a->out_channels - 1 && n % 8 != 7)
+          bits_wrong += r->bits[p * bytes + n / 8] >> (n % 8 + 1) != 0;
       }
       if (e->relu) exact = fmax(exact, 0);
       if (e->mask && !(a->mask_bits[p * bytes + n / 8] >> n % 8 & 1)) exact = 0;
@@ -175,8 +203,8 @@ static void start_outputs(float *y, const float *residual, const clat_conv_args 
     y[i] = i % a->y_stride >= a->out_channels ? -7 : alias ? residual[i] : NAN;
 }
 
-static void run_gather(clat_conv_args a, clat_kernel *kernel, float *y, const float *residual, const epilogue *e,
-                       int cuts) {
+static void run_gather(clat_conv_args a, clat_kernel *kernel, float *y, const float *residual,
+                       const epilogue *e, int cuts) {
   start_outputs(y, residual, &a, e->alias);
   a.y = y;
   a.residual = !e->residual ? NULL : e->alias ? y : residual;
@@ -187,45 +215,73 @@ static void run_gather(clat_conv_args a, clat_kernel *kernel, float *y, const fl
   }
 }
 
-static void test_gather(const shape *s, int transpose, clat_isa isa, const float *w, const epilogue *e) {
+static void test_gather(const shape *s, int transpose, clat_isa isa, const float *w,
+                        const epilogue *e) {
   const tables t = transpose ? gradient_tables(s) : forward_tables(s);
   const int from = transpose ? s->out : s->in, to = transpose ? s->in : s->out;
-  const int gap = test_below(3) ? 0 : 5, y_stride = to + gap, x_stride = from + (test_below(3) ? 0 : 3);
-  const size_t outputs = (size_t)(s->images * t.out_pixels), bit_bytes = outputs * (size_t)((to + 7) / 8);
+  const int gap = test_below(3) ? 0 : 5, y_stride = to + gap,
+            x_stride = from + (test_below(3) ? 0 : 3);
+  const size_t outputs = (size_t)(s->images * t.out_pixels),
+               bit_bytes = outputs * (size_t)((to + 7) / 8);
   // The last pixel ends the operand, even in a slab.
-  const size_t x_count = (size_t)(s->images * t.in_pixels) * (size_t)x_stride - (size_t)(x_stride - from);
+  const size_t x_count =
+      (size_t)(s->images * t.in_pixels) * (size_t)x_stride - (size_t)(x_stride - from);
   const float *x = test_floats(x_count);
   float *residual = test_floats(outputs * (size_t)y_stride);
-  outcome r = {malloc(outputs * (size_t)to * sizeof(double)), malloc(outputs * (size_t)to * sizeof(double)),
-               test_floats(outputs * (size_t)y_stride), test_floats(outputs * (size_t)y_stride), test_bytes(bit_bytes)};
-  clat_conv_args a = {s->images, t.in_pixels, t.out_pixels, from, to, x_stride, y_stride, y_stride, t.phases, t.phase, x,
-                      pack(s, transpose, &t, w, isa), NULL, e->bias ? test_floats((size_t)to) : NULL, NULL, e->relu,
-                      e->bits ? r.bits : NULL, e->mask ? test_bytes(bit_bytes) : NULL};
+  outcome r = {malloc(outputs * (size_t)to * sizeof(double)),
+               malloc(outputs * (size_t)to * sizeof(double)),
+               test_floats(outputs * (size_t)y_stride), test_floats(outputs * (size_t)y_stride),
+               test_bytes(bit_bytes)};
+  clat_conv_args a = {s->images,
+                      t.in_pixels,
+                      t.out_pixels,
+                      from,
+                      to,
+                      x_stride,
+                      y_stride,
+                      y_stride,
+                      t.phases,
+                      t.phase,
+                      x,
+                      pack(s, transpose, &t, w, isa),
+                      NULL,
+                      e->bias ? test_floats((size_t)to) : NULL,
+                      NULL,
+                      e->relu,
+                      e->bits ? r.bits : NULL,
+                      e->mask ? test_bytes(bit_bytes) : NULL};
   convolve(s, transpose, w, x, x_stride, r.sum, r.size);
   run_gather(a, paths[CLAT_ISA_REFERENCE].gather, r.twin, residual, e, 0);
   run_gather(a, paths[isa].gather, r.y, residual, e, 0);
   compare_gather(&a, e, &r, residual);
   float *sliced = r.twin;
   run_gather(a, paths[isa].gather, sliced, residual, e, 1);
-  test_check(memcmp(sliced, r.y, outputs * (size_t)y_stride * sizeof *sliced) == 0, "%s: slices change the result", name);
+  test_check(memcmp(sliced, r.y, outputs * (size_t)y_stride * sizeof *sliced) == 0,
+             "%s: slices change the result", name);
   free(r.sum), free(r.size);
 }
 
 static void test_weight_grad(const shape *s, clat_isa isa) {
   const tables t = forward_tables(s);
-  const int taps = s->kernel * s->kernel, rows = taps * s->in, chunks = 1 + test_below(s->images + 1);
-  const int x_stride = s->in + (test_below(3) ? 0 : 3), dy_stride = s->out + (test_below(3) ? 0 : 5);
+  const int taps = s->kernel * s->kernel, rows = taps * s->in,
+            chunks = 1 + test_below(s->images + 1);
+  const int x_stride = s->in + (test_below(3) ? 0 : 3),
+            dy_stride = s->out + (test_below(3) ? 0 : 5);
   const size_t one = (size_t)rows * (size_t)s->out;
-  const float *x = test_floats((size_t)(s->images * t.in_pixels) * (size_t)x_stride - (size_t)(x_stride - s->in));
-  const float *dy = test_floats((size_t)(s->images * t.out_pixels) * (size_t)dy_stride - (size_t)(dy_stride - s->out));
+  const float *x = test_floats((size_t)(s->images * t.in_pixels) * (size_t)x_stride -
+                               (size_t)(x_stride - s->in));
+  const float *dy = test_floats((size_t)(s->images * t.out_pixels) * (size_t)dy_stride -
+                                (size_t)(dy_stride - s->out));
   float *partial = test_floats(one * (size_t)chunks), *sliced = test_floats(one * (size_t)chunks);
   float *dw = test_floats(one), *twin = test_floats(one);
-  clat_conv_weight_grad_args a = {s->images, t.in_pixels, t.out_pixels, s->in, s->out, taps, x_stride, dy_stride,
-                                  chunks, 1, t.phase[0].in, x, dy, partial};
+  clat_conv_weight_grad_args a = {s->images,     t.in_pixels, t.out_pixels, s->in,  s->out,
+                                  taps,          x_stride,    dy_stride,    chunks, 1,
+                                  t.phase[0].in, x,           dy,           partial};
   paths[isa].grad(&a, 0, chunks, scratch);
   a.partial = sliced, a.blocks = 1 + test_below(rows + 2);
   for (int job = chunks * a.blocks - 1; job >= 0; job--) paths[isa].grad(&a, job, job + 1, scratch);
-  test_check(memcmp(partial, sliced, one * (size_t)chunks * sizeof *dw) == 0, "%s: blocks change the result", name);
+  test_check(memcmp(partial, sliced, one * (size_t)chunks * sizeof *dw) == 0,
+             "%s: blocks change the result", name);
   clat_conv_weight_grad_reduce_args r = {s->in, s->out, taps, chunks, partial, dw};
   const int cut = test_below(s->out + 1);
   paths[isa].reduce(&r, 0, cut, scratch), paths[isa].reduce(&r, cut, s->out, scratch);
@@ -235,14 +291,16 @@ static void test_weight_grad(const shape *s, clat_isa isa) {
   a.partial = sliced, a.blocks = 1;
   paths[CLAT_ISA_REFERENCE].grad(&a, 0, chunks, scratch);
   double worst = 0, apart = 0;
-  for (size_t i = 0; i < one * (size_t)chunks; i++) apart = fmax(apart, fabs((double)partial[i] - sliced[i]));
+  for (size_t i = 0; i < one * (size_t)chunks; i++)
+    apart = fmax(apart, fabs((double)partial[i] - sliced[i]));
   for (int row = 0; row < rows; row++)
     for (int o = 0; o < s->out; o++) {
       double sum = 0, size = 1e-3;
       for (int q = 0; q < s->images * t.out_pixels; q++) {
         const int tap = row / s->in, in = t.phase[0].in[q % t.out_pixels * taps + tap];
         if (in < 0) continue;
-        const double v = (double)x[(q / t.out_pixels * t.in_pixels + in) * x_stride + row % s->in] * dy[q * dy_stride + o];
+        const double v = (double)x[(q / t.out_pixels * t.in_pixels + in) * x_stride + row % s->in] *
+                         dy[q * dy_stride + o];
         sum += v, size += fabs(v);
       }
       worst = fmax(worst, fabs(dw[(o * s->in + row % s->in) * taps + row / s->in] - sum) / size);
@@ -256,12 +314,14 @@ static void test_shape(shape s) {
   if (s.height + 2 * s.pad < s.kernel || s.width + 2 * s.pad < s.kernel) return;
   for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
     if (!test_runs((clat_isa)isa)) continue;
-    snprintf(name, sizeof name, "%s %d images %dx%d, %d->%d, kernel %d stride %d pad %d", clat_isa_name((clat_isa)isa),
-             s.images, s.height, s.width, s.in, s.out, s.kernel, s.stride, s.pad);
+    snprintf(name, sizeof name, "%s %d images %dx%d, %d->%d, kernel %d stride %d pad %d",
+             clat_isa_name((clat_isa)isa), s.images, s.height, s.width, s.in, s.out, s.kernel,
+             s.stride, s.pad);
     const size_t count = (size_t)(s.in * s.out * s.kernel * s.kernel);
     const int epilogue_count = sizeof epilogues / sizeof *epilogues;
     for (int transpose = 0; transpose < 2; transpose++) {
-      test_gather(&s, transpose, (clat_isa)isa, test_floats(count), &epilogues[turn++ % epilogue_count]);
+      test_gather(&s, transpose, (clat_isa)isa, test_floats(count),
+                  &epilogues[turn++ % epilogue_count]);
       test_release();
     }
     test_weight_grad(&s, (clat_isa)isa);
@@ -270,23 +330,23 @@ static void test_shape(shape s) {
 }
 
 int main(void) {
-  static const int channels[] = {1, 3, 8, 15, 16, 17, 33}, sides[][2] = {{5, 7}, {1, 1}, {9, 4}, {8, 8}};
+  static const int channels[] = {1, 3, 8, 15, 16, 17, 33},
+                   sides[][2] = {{5, 7}, {1, 1}, {9, 4}, {8, 8}};
   // Long sums, long zero rows, whole blocks, the gradient of an image, layers without extent.
   static const shape odd[] = {
-      {2, 4, 4, 300, 40, 3, 1, 1},  {1, 3, 3, 1030, 17, 3, 2, 1}, {5, 1, 1, 4096, 10, 1, 1, 0},
-      {33, 1, 1, 512, 100, 1, 1, 0}, {3, 16, 16, 64, 3, 3, 1, 1}, {2, 16, 17, 3, 64, 3, 1, 1},
-      {2, 23, 21, 3, 20, 7, 2, 3},  {2, 19, 19, 2, 9, 11, 4, 5},  {3, 20, 20, 16, 48, 3, 1, 1},
-      {1, 9, 9, 40, 530, 1, 2, 0},  {2, 13, 13, 6, 4, 5, 3, 2},   {1, 40, 40, 4, 4, 3, 1, 1},
-      {2, 8, 8, 260, 4, 3, 1, 1},   {1, 34, 30, 33, 66, 3, 2, 1}, {2, 7, 7, 20, 20, 3, 3, 0}};
+      {2, 4, 4, 300, 40, 3, 1, 1},   {1, 3, 3, 1030, 17, 3, 2, 1}, {5, 1, 1, 4096, 10, 1, 1, 0},
+      {33, 1, 1, 512, 100, 1, 1, 0}, {3, 16, 16, 64, 3, 3, 1, 1},  {2, 16, 17, 3, 64, 3, 1, 1},
+      {2, 23, 21, 3, 20, 7, 2, 3},   {2, 19, 19, 2, 9, 11, 4, 5},  {3, 20, 20, 16, 48, 3, 1, 1},
+      {1, 9, 9, 40, 530, 1, 2, 0},   {2, 13, 13, 6, 4, 5, 3, 2},   {1, 40, 40, 4, 4, 3, 1, 1},
+      {2, 8, 8, 260, 4, 3, 1, 1},    {1, 34, 30, 33, 66, 3, 2, 1}, {2, 7, 7, 20, 20, 3, 3, 0}};
   scratch = test_guarded(CLAT_SCRATCH_BYTES), test_mapped = 0;
-  for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
-    test_shape(odd[i]);
+  for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) test_shape(odd[i]);
   int at = 0;
   for (int in = 0; in < 7; in++)
     for (int out = 0; out < 7; out++)
       for (int kernel = 1; kernel <= 7; kernel += 2)
         for (int stride = 1; stride <= 3; stride++, at++)
-          test_shape((shape){1 + at % 4, sides[at / 3 % 4][0], sides[at / 3 % 4][1], channels[in], channels[out], kernel,
-                             stride, at % 2 ? kernel / 2 : 0});
+          test_shape((shape){1 + at % 4, sides[at / 3 % 4][0], sides[at / 3 % 4][1], channels[in],
+                             channels[out], kernel, stride, at % 2 ? kernel / 2 : 0});
   return test_finish("conv");
 }

@@ -27,7 +27,8 @@ static inline uint64_t test_random(void) {
 static inline int test_below(int n) { return (int)(test_random() >> 33) % n; }
 static inline float test_uniform(void) { return (float)(test_random() >> 40) * 0x1p-23f - 1.0f; }
 
-__attribute__((format(printf, 2, 3))) static inline int test_check(int fact, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static inline int test_check(int fact, const char *format,
+                                                                   ...) {
   if (fact) {
     test_passed++;
     return 1;
@@ -72,12 +73,13 @@ typedef struct {
 static test_mapping test_mappings[64];
 static int test_mapped;
 
-/// `bytes` between two inaccessible pages, touching the one behind (at a random choice, the one in front), so that a
-/// stray read or write faults. Freed by test_release().
+/// `bytes` between two inaccessible pages, touching the one behind (at a random choice, the one in
+/// front), so that a stray read or write faults. Freed by test_release().
 static inline void *test_guarded(size_t bytes) {
   const size_t page = (size_t)sysconf(_SC_PAGESIZE), body = (bytes + page - 1) / page * page;
   char *base = mmap(NULL, body + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base == MAP_FAILED || test_mapped == 64 || (body && mprotect(base + page, body, PROT_READ | PROT_WRITE))) {
+  if (base == MAP_FAILED || test_mapped == 64 ||
+      (body && mprotect(base + page, body, PROT_READ | PROT_WRITE))) {
     fprintf(stderr, "cannot map %zu guarded bytes\n", bytes);
     exit(70);
   }

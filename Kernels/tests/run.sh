@@ -19,12 +19,14 @@ for source in $(find "$kernels" -name '*.c' ! -path "$here/*"); do
     -c "$source" -o "$work/$index.o"
   index=$((index + 1))
 done
+linker=
+command -v ld.lld >/dev/null && linker=-fuse-ld=lld # gold warns at length about AddressSanitizer
 status=0
 for source in "$here"/${ONLY:-*}_test.c; do
   name=$(basename "$source" .c)
   ${CC:-clang} -O2 -g -fopenmp -Wall -Wextra -fno-sanitize-recover=all "$@" -I"$kernels/include" \
     -c "$source" -o "$work/$name.test"
-  ${CC:-clang} "$@" "$work/$name.test" "$work"/*.o $link -o "$work/$name"
+  ${CC:-clang} $linker "$@" "$work/$name.test" "$work"/*.o $link -o "$work/$name"
   "$work/$name" || status=1
 done
 exit $status

@@ -25,7 +25,7 @@ extension Graph {
   }
 
   /// Replaces every value, where it is defined and where it is read.
-  private mutating func mapValues(_ map: (ValueID) -> ValueID) {
+  mutating func mapValues(_ map: (ValueID) -> ValueID) {
     for index in inputs.indices { inputs[index].value = map(inputs[index].value) }
     for index in nodes.indices {
       nodes[index].operands = nodes[index].operands.map(map)

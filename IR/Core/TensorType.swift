@@ -41,6 +41,24 @@ public struct TensorType: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// The number of elements that a tensor may have at most.
+  public static let maximumCount = 1 << 40
+
+  /// - Throws: IRError unless the type has extents, all of them positive, and at most `maximumCount` elements.
+  public func check() throws {
+    guard !shape.isEmpty, shape.allSatisfy({ $0 > 0 }) else {
+      throw IRError("\(self) must have extents, all of them positive")
+    }
+    var count = 1
+    for extent in shape {
+      let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+      guard !overflow, product <= TensorType.maximumCount else {
+        throw IRError("\(self) has more than \(TensorType.maximumCount) elements")
+      }
+      count = product
+    }
+  }
+
   public var description: String {
     "\(dtype)[\(shape.map(String.init).joined(separator: ","))]"
   }

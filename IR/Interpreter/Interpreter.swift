@@ -1,65 +1,104 @@
-/// Executes a graph in double precision with every operation's reference: slow, and obviously right.
+/// Executes a graph node by node with the references of its operations, in double precision: slow, and the oracle of
+/// everything that is fast.
+///
+/// The nodes that depend on no carried input run once, the others once for each step of the loop. An output that
+/// changes from step to step has its value of the last step; the carried values after it are the outputs whose value is
+/// the loop's `next`.
 public struct Interpreter {
-  private let graph: Graph
-  /// Whether a node depends on a loop-carried input.
-  private let isRepeated: [Bool]
+  public let graph: Graph
+  private let definitions: [OpDef]
+  private let once: [Int]
+  private let stepped: [Int]
 
-  /// - Throws: IRError where the graph is not valid or holds gradient requests.
+  /// - Throws: IRError where the graph does not verify or holds a gradient request.
   public init(_ graph: Graph) throws {
     try Verifier.verify(graph, level: .differentiated)
     self.graph = graph
-    var carried = Set(graph.inputs.filter { $0.role == .carried }.map(\.value))
-    isRepeated = graph.nodes.map { node in
-      guard node.operands.contains(where: carried.contains) else { return false }
-      carried.formUnion(node.results)
-      return true
-    }
+    definitions = try graph.nodes.map { try OpRegistry.definition($0.op) }
+    let changing = graph.steppedValues
+    func changes(_ index: Int) -> Bool { graph.nodes[index].operands.contains(where: changing.contains) }
+    once = graph.nodes.indices.filter { !changes($0) }
+    stepped = graph.nodes.indices.filter(changes)
   }
 
-  /// The outputs, by name.
+  /// The outputs by name.
   ///
-  /// - Parameter inputs: values by name, in row-major order; bits as 0 and 1.
-  /// - Throws: IRError where an input is missing or has the wrong number of values.
+  /// - Parameter inputs: every input but the carried ones, by name, in row-major order; i32 as whole numbers, bits as 0 or 1.
+  /// - Throws: IRError naming an input that is missing, unknown, of the wrong size or out of range.
   public func run(inputs: [String: [Double]]) throws -> [String: [Double]] {
     let values = try evaluate(inputs: inputs)
-    return Dictionary(uniqueKeysWithValues: graph.outputs.map { ($0.name, values[$0.value]!) })
+    return Dictionary(uniqueKeysWithValues: graph.outputs.map { ($0.name, values[$0.value] ?? []) })
   }
 
-  /// Every value of the last iteration.
+  /// The taps by name, in the last step of a loop. Inputs and errors as of `run`.
+  public func taps(inputs: [String: [Double]]) throws -> [String: [Double]] {
+    let values = try evaluate(inputs: inputs)
+    return Dictionary(uniqueKeysWithValues: graph.taps.map { ($0.name, values[$0.value] ?? []) })
+  }
+
+  /// Every value, in the last step of a loop. Inputs and errors as of `run`.
   public func evaluate(inputs: [String: [Double]]) throws -> [ValueID: [Double]] {
-    var values: [ValueID: [Double]] = [:]
-    for input in graph.inputs where input.role != .carried {
-      values[input.value] = try check(inputs[input.name], input)
-    }
-    try execute(repeated: false, &values)
+    var values = try checked(inputs)
+    for index in once { try execute(index, &values) }
     guard let loop = graph.loop else { return values }
-    for carry in loop.carries { values[carry.input] = values[carry.initial] }
     for step in 0..<loop.steps {
-      if step > 0 {
-        let next = loop.carries.map { values[$0.next] }
-        for (carry, value) in zip(loop.carries, next) { values[carry.input] = value }
-      }
-      try execute(repeated: true, &values)
+      let sources = loop.carries.map { values[step == 0 ? $0.initial : $0.next] ?? [] }
+      for (carry, source) in zip(loop.carries, sources) { values[carry.input] = source }
+      for index in stepped { try execute(index, &values) }
     }
     return values
   }
 
-  private func check(_ given: [Double]?, _ input: GraphInput) throws -> [Double] {
-    guard let given else { throw IRError("input \"\(input.name)\" is missing") }
-    let type = graph.type(input.value)
-    guard given.count == type.count else {
-      throw IRError("input \"\(input.name)\" of \(type) takes \(type.count) values, got \(given.count)")
+  private func execute(_ index: Int, _ values: inout [ValueID: [Double]]) throws {
+    let node = graph.nodes[index]
+    let call = OpInvocation(
+      types: OpTypes(operands: node.operands.map(graph.type), attributes: node.attributes),
+      resultTypes: node.results.map(graph.type), inputs: node.operands.map { values[$0] ?? [] })
+    let results: [[Double]]
+    do {
+      results = try definitions[index].reference(call)
+    } catch let error as IRError {
+      throw IRError("\(graph.text(of: node)): \(error.message)")
     }
-    return given
+    for (value, result) in zip(node.results, results) {
+      guard result.count == graph.type(value).count else {
+        throw IRError("\(node.op): the reference computed \(result.count) elements of \(value)")
+      }
+      values[value] = result
+    }
   }
 
-  private func execute(repeated: Bool, _ values: inout [ValueID: [Double]]) throws {
-    for (node, isRepeated) in zip(graph.nodes, isRepeated) where isRepeated == repeated {
-      let call = OpInvocation(
-        types: OpTypes(operands: node.operands.map(graph.type), attributes: node.attributes),
-        resultTypes: node.results.map(graph.type), inputs: node.operands.map { values[$0]! })
-      let results = try OpRegistry.definition(node.op).reference(call)
-      for (result, value) in zip(node.results, results) { values[result] = value }
+  private func checked(_ inputs: [String: [Double]]) throws -> [ValueID: [Double]] {
+    let wanted = graph.inputs.filter { $0.role != .carried }
+    for name in inputs.keys.sorted() where !wanted.contains(where: { $0.name == name }) {
+      let hint = nearest(to: name, in: wanted.map(\.name)).map { "; did you mean '\($0)'?" } ?? ""
+      throw IRError("the graph has no input '\(name)'\(hint)")
+    }
+    var values: [ValueID: [Double]] = [:]
+    for input in wanted {
+      let type = graph.type(input.value)
+      guard let data = inputs[input.name] else {
+        throw IRError("input \"\(input.name)\" (\(type)) is missing")
+      }
+      guard data.count == type.count else {
+        throw IRError("input \"\(input.name)\" (\(type)) has \(data.count) elements")
+      }
+      guard data.allSatisfy(type.dtype.holds) else {
+        throw IRError("input \"\(input.name)\" has an element that is no \(type.dtype)")
+      }
+      values[input.value] = data
+    }
+    return values
+  }
+}
+
+extension DType {
+  /// Whether an element may have this value.
+  fileprivate func holds(_ value: Double) -> Bool {
+    switch self {
+    case .f32, .packed: true
+    case .i32: Int32(exactly: value) != nil
+    case .bits: value == 0 || value == 1
     }
   }
 }

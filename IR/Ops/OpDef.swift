@@ -135,10 +135,25 @@ public struct OpDef: Sendable {
     _ operands: [TensorType], _ attributes: Attributes
   ) throws -> [TensorType] {
     do {
-      return try infer(OpTypes(operands: operands, attributes: attributes))
+      for type in operands { try type.check() }
+      try checkRange(attributes)
+      let results = try infer(OpTypes(operands: operands, attributes: attributes))
+      for type in results { try type.check() }
+      return results
     } catch let error as IRError {
       let list = operands.map(\.description).joined(separator: ", ")
       throw IRError("\(name)(\(list)): \(error.message)")
+    }
+  }
+
+  /// Keeps the whole numbers small enough for type rules to calculate with.
+  private func checkRange(_ attributes: Attributes) throws {
+    let limit = 1 << 31
+    for name in attributes.names {
+      let numbers = attributes.ints(name) + [attributes.int(name)]
+      guard numbers.allSatisfy({ (-limit..<limit).contains($0) }) else {
+        throw IRError("attribute '\(name)' is out of range")
+      }
     }
   }
 
@@ -170,6 +185,9 @@ public struct OpTypes: Sendable {
   }
 
   public func expect(_ index: Int, _ dtype: DType, rank: Int? = nil) throws {
+    guard index < operands.count else {
+      throw IRError("expected \(index + 1) operands or more, got \(operands.count)")
+    }
     guard operands[index].dtype == dtype else {
       throw IRError("operand \(index) must be \(dtype), is \(operands[index])")
     }
@@ -179,6 +197,9 @@ public struct OpTypes: Sendable {
   }
 
   public func expect(_ index: Int, _ type: TensorType, _ what: String) throws {
+    guard index < operands.count else {
+      throw IRError("operand \(index) (\(what)) is missing: it must be \(type)")
+    }
     guard operands[index] == type else {
       throw IRError("operand \(index) (\(what)) must be \(type), is \(operands[index])")
     }

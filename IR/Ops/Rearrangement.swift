@@ -196,9 +196,9 @@ extension OpRegistry {
       try types.expectCount(1)
       try types.expect(0, .f32, rank: 2)
       let input = types.attributes.ints("input")
-      guard input.count == 3, input.reduce(1, *) == types[0].shape[1] else {
-        throw IRError("attribute 'input' must be [height, width, channels] of operand 0")
-      }
+      guard input.count == 3, input.allSatisfy({ (1...types[0].shape[1]).contains($0) }),
+        Double(input[0]) * Double(input[1]) * Double(input[2]) == Double(types[0].shape[1])
+      else { throw IRError("attribute 'input' must be [height, width, channels] of operand 0") }
       return [TensorType(.f32, [types[0].shape[0]] + input)]
     },
     reference: { call in

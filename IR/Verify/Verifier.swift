@@ -1,4 +1,4 @@
-/// Checks that a graph obeys the rules of its level.
+/// Checks that a graph obeys the rules of its level (docs/ir.md lists them).
 public enum Verifier {
   /// What a graph may hold at a point of the pipeline.
   public enum Level: Sendable, Hashable {
@@ -10,56 +10,63 @@ public enum Verifier {
     case selected(Set<String>)
   }
 
-  /// - Throws: IRError with the first broken rule; for a node, with the nodes around it.
+  /// - Throws: IRError with the first broken rule; for a node, with three nodes before and after it.
   public static func verify(_ graph: Graph, level: Level = .graph) throws {
-    var defined = Set<ValueID>()
-    for input in graph.inputs {
-      try define(input.value, in: graph, &defined) { "input \"\(input.name)\"" }
-    }
-    try verifyNames(graph)
+    var nodes = NodeVerifier(graph, level)
+    try nodes.defineInputs()
     for (index, node) in graph.nodes.enumerated() {
       do {
-        try verify(node, graph, level, &defined)
+        try nodes.verify(node)
       } catch let error as IRError {
         throw IRError("\(error.message)\n\(neighbourhood(of: index, in: graph))")
       }
     }
-    try verifyEnds(graph, defined)
+    if let value = graph.values.indices.map(ValueID.init).first(where: { !nodes.defined.contains($0) })
+    {
+      throw IRError("no input and no node defines \(value)")
+    }
+    try EndsVerifier(graph, nodes.defined).verify()
   }
 
-  private static func define(
-    _ value: ValueID, in graph: Graph, _ defined: inout Set<ValueID>, _ what: () -> String
-  ) throws {
-    guard graph.values.indices.contains(value.index) else {
-      throw IRError("\(what()): value \(value) does not exist")
-    }
-    guard defined.insert(value).inserted else {
-      throw IRError("\(what()): value \(value) is defined twice")
-    }
+  private static func neighbourhood(of index: Int, in graph: Graph) -> String {
+    let range = max(0, index - 3)..<min(graph.nodes.count, index + 4)
+    return range.map { position in
+      "\(position == index ? "->" : "  ") \(graph.text(of: graph.nodes[position]))"
+    }.joined(separator: "\n")
+  }
+}
+
+/// Every value is defined once and before it is read; every node is what its operation's rules say.
+private struct NodeVerifier {
+  let graph: Graph
+  let level: Verifier.Level
+  /// Whether stages have been assigned: to all values or to none.
+  let staged: Bool
+  var defined = Set<ValueID>()
+
+  init(_ graph: Graph, _ level: Verifier.Level) {
+    self.graph = graph
+    self.level = level
+    staged = graph.values.contains { $0.stage != nil }
   }
 
-  private static func verifyNames(_ graph: Graph) throws {
+  mutating func defineInputs() throws {
     var names = Set<String>()
-    for input in graph.inputs where !names.insert(input.name).inserted {
-      throw IRError("two inputs are named \"\(input.name)\"")
-    }
-    names = []
-    for output in graph.outputs where !names.insert(output.name).inserted {
-      throw IRError("two outputs are named \"\(output.name)\"")
+    for input in graph.inputs {
+      try define(input.value) { "input \"\(input.name)\"" }
+      try graph.type(input.value).check()
+      guard names.insert(input.name).inserted else {
+        throw IRError("two inputs are named \"\(input.name)\"")
+      }
+      guard !staged || graph.stage(input.value) == input.role.stage else {
+        throw IRError("input \"\(input.name)\" must be of stage \(input.role.stage.name)")
+      }
     }
   }
 
-  private static func verify(
-    _ node: Node, _ graph: Graph, _ level: Level, _ defined: inout Set<ValueID>
-  ) throws {
+  mutating func verify(_ node: Node) throws {
     let definition = try OpRegistry.definition(node.op)
-    switch level {
-    case .graph: break
-    case .differentiated:
-      guard node.op != "gradient" else { throw IRError("a gradient request remains") }
-    case .selected(let known):
-      guard known.contains(node.op) else { throw IRError("\(node.op) has no kernel") }
-    }
+    try verifyLevel(node)
     for operand in node.operands where !defined.contains(operand) {
       throw IRError("\(node.op): operand \(operand) is used before it is defined")
     }
@@ -71,66 +78,126 @@ public enum Verifier {
       throw IRError("\(node.op): has \(node.results.count) results, must have \(types.count)")
     }
     for (result, type) in zip(node.results, types) {
-      try define(result, in: graph, &defined) { node.op }
+      try define(result) { node.op }
       guard graph.type(result) == type else {
         throw IRError("\(node.op): \(result) is declared \(graph.type(result)), must be \(type)")
       }
-      try verifyStage(of: result, node, graph)
+      try verifyStage(of: result, node)
     }
   }
 
-  private static func verifyStage(of result: ValueID, _ node: Node, _ graph: Graph) throws {
-    guard let stage = graph.stage(result) else { return }
+  private func verifyLevel(_ node: Node) throws {
+    switch level {
+    case .graph: break
+    case .differentiated:
+      guard node.op != "gradient" else { throw IRError("a gradient request remains") }
+    case .selected(let known):
+      guard known.contains(node.op) else { throw IRError("\(node.op) has no kernel") }
+    }
+  }
+
+  private func verifyStage(of result: ValueID, _ node: Node) throws {
+    guard staged else { return }
     let latest = node.operands.compactMap { graph.stage($0) }.max() ?? .weights
-    guard stage == latest else {
-      throw IRError("\(node.op): \(result) is of stage \(stage.name), must be \(latest.name)")
+    guard graph.stage(result) == latest else {
+      let stage = graph.stage(result).map { "is of stage \($0.name)" } ?? "has no stage"
+      throw IRError("\(node.op): \(result) \(stage), must be \(latest.name)")
     }
   }
 
-  private static func verifyEnds(_ graph: Graph, _ defined: Set<ValueID>) throws {
-    for root in graph.roots + graph.taps.map(\.value) where !defined.contains(root) {
-      throw IRError("an output, tap or loop names \(root), which is not defined")
+  private mutating func define(_ value: ValueID, _ what: () -> String) throws {
+    guard graph.values.indices.contains(value.index) else {
+      throw IRError("\(what()): value \(value) does not exist")
     }
-    let inputs = Set(graph.inputs.map(\.value))
+    guard defined.insert(value).inserted else {
+      throw IRError("\(what()): value \(value) is defined twice")
+    }
+  }
+}
+
+/// Outputs, taps and the loop.
+private struct EndsVerifier {
+  let graph: Graph
+  let defined: Set<ValueID>
+
+  init(_ graph: Graph, _ defined: Set<ValueID>) {
+    self.graph = graph
+    self.defined = defined
+  }
+
+  func verify() throws {
+    var names = Set<String>()
+    for tap in graph.taps {
+      try expectDefined(tap.value) { "tap \"\(tap.name)\"" }
+      guard names.insert(tap.name).inserted else {
+        throw IRError("two taps are named \"\(tap.name)\"")
+      }
+    }
+    names = []
+    var updated = Set<ValueID>()
     for output in graph.outputs {
-      guard let input = output.updates else { continue }
-      guard inputs.contains(input) else {
-        throw IRError("output \"\(output.name)\" updates \(input), which is no input")
+      try expectDefined(output.value) { "output \"\(output.name)\"" }
+      guard names.insert(output.name).inserted else {
+        throw IRError("two outputs are named \"\(output.name)\"")
       }
-      guard graph.type(input) == graph.type(output.value) else {
-        throw IRError(
-          "output \"\(output.name)\" of \(graph.type(output.value)) updates an input of "
-            + "\(graph.type(input))")
-      }
+      try verifyUpdate(output, &updated)
     }
-    try verifyLoop(graph)
+    try verifyLoop()
   }
 
-  private static func verifyLoop(_ graph: Graph) throws {
+  private func expectDefined(_ value: ValueID, _ what: () -> String) throws {
+    guard defined.contains(value) else {
+      throw IRError("\(what()): value \(value) is not defined")
+    }
+  }
+
+  private func verifyUpdate(_ output: GraphOutput, _ updated: inout Set<ValueID>) throws {
+    guard let target = output.updates else { return }
+    guard let input = graph.inputs.first(where: { $0.value == target }) else {
+      throw IRError("output \"\(output.name)\" updates \(target), which is no input")
+    }
+    guard input.role != .carried else {
+      throw IRError("output \"\(output.name)\" updates the carried input \"\(input.name)\"")
+    }
+    guard updated.insert(target).inserted else {
+      throw IRError("two outputs update the input \"\(input.name)\"")
+    }
+    guard graph.type(target) == graph.type(output.value) else {
+      throw IRError(
+        "output \"\(output.name)\" of \(graph.type(output.value)) updates an input of "
+          + "\(graph.type(target))")
+    }
+  }
+
+  private func verifyLoop() throws {
     let carried = Set(graph.inputs.filter { $0.role == .carried }.map(\.value))
     let carries = graph.loop?.carries ?? []
     guard Set(carries.map(\.input)) == carried, carries.count == carried.count else {
       throw IRError("the loop must carry every input of role carried once, and no other")
     }
     if let loop = graph.loop, loop.steps < 1 { throw IRError("the loop must run at least once") }
+    let stepped = graph.steppedValues
     for carry in carries {
-      for value in [carry.initial, carry.next]
-      where graph.type(value) != graph.type(carry.input) {
-        throw IRError("\(value) is carried to \(carry.input) but differs from it in type")
+      for value in [carry.initial, carry.next] {
+        try expectDefined(value) { "the loop" }
+        guard graph.type(value) == graph.type(carry.input) else {
+          throw IRError("\(value) is carried to \(carry.input) but differs from it in type")
+        }
       }
-      if graph.stage(carry.initial) == .step {
+      guard !stepped.contains(carry.initial) else {
         throw IRError("\(carry.initial) starts the loop but depends on it")
       }
     }
   }
+}
 
-  private static func neighbourhood(of index: Int, in graph: Graph) -> String {
-    let range = max(0, index - 3)..<min(graph.nodes.count, index + 4)
-    return range.map { position in
-      let node = graph.nodes[position]
-      let results = node.results.map(\.description).joined(separator: ", ")
-      let operands = node.operands.map(\.description).joined(separator: ", ")
-      return "\(position == index ? "->" : "  ") \(results) = \(node.op) \(operands)"
-    }.joined(separator: "\n")
+extension Graph {
+  /// The values that depend on a carried input: those that a step of the loop computes anew.
+  var steppedValues: Set<ValueID> {
+    var stepped = Set(inputs.filter { $0.role == .carried }.map(\.value))
+    for node in nodes where node.operands.contains(where: stepped.contains) {
+      stepped.formUnion(node.results)
+    }
+    return stepped
   }
 }

@@ -24,7 +24,8 @@ public struct Interpreter {
   /// The outputs by name.
   ///
   /// - Parameter inputs: every input but the carried ones, by name, in row-major order; i32 as whole numbers, bits as 0 or 1.
-  /// - Throws: IRError naming an input that is missing, unknown, of the wrong size or out of range.
+  ///   Others are ignored: a pass may have removed the input that they are for.
+  /// - Throws: IRError naming an input that is missing, of the wrong size or out of range.
   public func run(inputs: [String: [Double]]) throws -> [String: [Double]] {
     let values = try evaluate(inputs: inputs)
     return Dictionary(uniqueKeysWithValues: graph.outputs.map { ($0.name, values[$0.value] ?? []) })
@@ -69,13 +70,8 @@ public struct Interpreter {
   }
 
   private func checked(_ inputs: [String: [Double]]) throws -> [ValueID: [Double]] {
-    let wanted = graph.inputs.filter { $0.role != .carried }
-    for name in inputs.keys.sorted() where !wanted.contains(where: { $0.name == name }) {
-      let hint = nearest(to: name, in: wanted.map(\.name)).map { "; did you mean '\($0)'?" } ?? ""
-      throw IRError("the graph has no input '\(name)'\(hint)")
-    }
     var values: [ValueID: [Double]] = [:]
-    for input in wanted {
+    for input in graph.inputs where input.role != .carried {
       let type = graph.type(input.value)
       guard let data = inputs[input.name] else {
         throw IRError("input \"\(input.name)\" (\(type)) is missing")

@@ -9,6 +9,16 @@ private func classification(_ types: OpTypes, logits: Int, labels: Int) throws -
   return .f32(images)
 }
 
+/// The classes that labels name, each below `classes`.
+private func classIndices(_ labels: [Double], below classes: Int) throws -> [Int] {
+  try labels.map { label in
+    guard let index = Int(exactly: label), (0..<classes).contains(index) else {
+      throw IRError("label \(label) is not one of \(classes) classes")
+    }
+    return index
+  }
+}
+
 private func softmax(_ logits: ArraySlice<Double>) -> (probabilities: [Double], logSum: Double) {
   let top: Double = logits.max() ?? 0
   let exponentials: [Double] = logits.map { exp($0 - top) }
@@ -33,9 +43,9 @@ extension OpRegistry {
     reference: { call in
       let classes = call.types[0].channels
       return [
-        call[1].enumerated().map { n, label in
+        try classIndices(call[1], below: classes).enumerated().map { n, label in
           let row = call[0][n * classes..<(n + 1) * classes]
-          return softmax(row).logSum - row[row.startIndex + Int(label)]
+          return softmax(row).logSum - row[row.startIndex + label]
         }
       ]
     },
@@ -59,9 +69,9 @@ extension OpRegistry {
     reference: { call in
       let classes = call.types[0].channels
       var gradient = [Double]()
-      for (n, label) in call[1].enumerated() {
+      for (n, label) in try classIndices(call[1], below: classes).enumerated() {
         var row = softmax(call[0][n * classes..<(n + 1) * classes]).probabilities
-        row[Int(label)] -= 1
+        row[label] -= 1
         gradient += row.map { $0 * call[2][n] }
       }
       return [gradient]

@@ -139,6 +139,9 @@ extension OpRegistry {
       var dx = [Double](repeating: 0, count: shape.input.count)
       for (i, dy) in call[0].enumerated() {
         let (n, c) = (i / (outputs * shape.channels), i % shape.channels)
+        guard (0..<Double(pixels)).contains(call[1][i]) else {
+          throw IRError("pixel \(call[1][i]) is not one of \(pixels)")
+        }
         dx[(n * pixels + Int(call[1][i])) * shape.channels + c] += dy
       }
       return [dx]

@@ -27,11 +27,18 @@ let package = Package(
     .target(name: "Engine", dependencies: ["IR", "Kernels"]),
     .target(name: "Eager", dependencies: ["IR", "Engine"]),
     .target(name: "Models", dependencies: ["IR"]),
+    .target(
+      name: "Adversarial",
+      dependencies: [
+        "IR", "Models", "Engine", "Eager", "Datasets", "Storage",
+        .product(name: "Yams", package: "Yams"),
+      ]),
     .testTarget(name: "IRTests", dependencies: ["IR"]),
     .testTarget(name: "KernelTests", dependencies: ["Kernels"]),
     .testTarget(name: "EngineTests", dependencies: ["IR", "Engine", "Eager", "Models"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "IR"]),
+    .testTarget(name: "AdversarialTests", dependencies: ["Adversarial"]),
   ]
 )

@@ -134,9 +134,12 @@ extension OpRegistry {
 
   private static let distanceEpsilon = AttributeSpec("eps", .float, default: .float(1e-12))
 
-  /// sqrt(sum of (a - b)^2 + eps) of every image (CLAT, Eqs. 2 and 5): [N, ...] twice to [N].
+  /// sqrt(sum of (a - b)^2 + eps) of every image (CLAT, Eqs. 2 and 5): [N, ...] twice to [N]. With `detach`, b is
+  /// a constant to the gradient.
   private static let featureDistance = OpDef(
-    "feature_distance", attributes: [distanceEpsilon], fusion: .reduction,
+    "feature_distance",
+    attributes: [distanceEpsilon, AttributeSpec("detach", .bool, default: .bool(false))],
+    fusion: .reduction,
     samples: [OpSample([.f32(3, 2, 2, 5), .f32(3, 2, 2, 5)], differentiable: [0, 1])],
     infer: { types in
       try types.expectCount(2)
@@ -159,9 +162,11 @@ extension OpRegistry {
         [context.operand(0), context.operand(1), context.result(0), context.dy()])
       return [
         da,
-        try context.ifWanted(1) {
-          try context.builder.emitOne("scale", [da], ["factor": .float(-1)])
-        },
+        context.attributes.bool("detach")
+          ? nil
+          : try context.ifWanted(1) {
+            try context.builder.emitOne("scale", [da], ["factor": .float(-1)])
+          },
       ]
     })
 

@@ -1,0 +1,145 @@
+import Adversarial
+import IR
+import Models
+import Testing
+
+/// Attacks, criticality and training steps against PyTorch in double precision.
+@Suite struct GoldenAttackTests {
+  struct Case: CustomTestStringConvertible {
+    var engine: TestEngine
+    var name: String
+    /// Attack steps; the interpreter takes seconds for each.
+    var steps: [Int]
+    var testDescription: String { "\(engine) \(name)" }
+  }
+
+  static let cases =
+    ["small-cnn", "resnet18-8", "wrn-16-1"].flatMap { name in
+      [
+        Case(engine: .compiled, name: name, steps: [1, 2, 10]),
+        Case(engine: .eager, name: name, steps: [1, 10]),
+      ]
+    } + [Case(engine: .interpreter, name: "small-cnn", steps: [1])]
+
+  private func attack(_ steps: Int) -> Attack {
+    Attack(eps: Golden.eps, step: Golden.step, steps: steps, start: .given)
+  }
+
+  @Test(arguments: cases) func pgd(_ test: Case) throws {
+    let golden = try Golden("attack-\(test.name)")
+    var inputs = try golden.inputs()
+    let losses = try golden.floats("pgd.loss")
+    for steps in test.steps {
+      let graph = try AttackGraph.build(golden.model, batch: golden.batch, attack(steps))
+      let result = try test.engine.run(graph, inputs)
+      expectClose(
+        result["x_adv"], try golden.images("pgd.adversarial.\(steps)"), absolute: 1e-6,
+        "x_adv after \(steps)")
+      inputs["x_adv"] = result["x_adv"]
+      let evaluation = try EvaluationGraph.build(
+        golden.model, batch: golden.batch, images: "x_adv")
+      expectClose(
+        try test.engine.run(evaluation, inputs)["loss"], [losses[steps]], relative: 1e-5,
+        "loss after \(steps)")
+    }
+  }
+
+  @Test(arguments: cases) func innerMaximisation(_ test: Case) throws {
+    let golden = try Golden("attack-\(test.name)")
+    let inputs = try golden.inputs()
+    for steps in test.steps where steps != 2 {
+      let graph = try AttackGraph.build(
+        golden.model, batch: golden.batch, attack(steps),
+        .features(layers: golden.selected(), tap: .activation))
+      expectClose(
+        try test.engine.run(graph, inputs)["x_adv"],
+        try golden.images("clat.adversarial.\(steps)"), absolute: 1e-6, "x_adv after \(steps)")
+    }
+  }
+
+  @Test(arguments: cases) func criticality(_ test: Case) throws {
+    let golden = try Golden("attack-\(test.name)")
+    var inputs = try golden.inputs()
+    inputs["x_adv"] = try golden.images("pgd.adversarial.10")
+    let graph = try CriticalityGraph.build(golden.model, batch: golden.batch, norms: true)
+    let result = try test.engine.run(graph, inputs)
+    let distance = try golden.floats("criticality.distance")
+    for layer in golden.model.layers.indices {
+      expectClose(
+        result["distance.\(layer)"],
+        Array(distance[layer * golden.batch..<(layer + 1) * golden.batch]), relative: 1e-5,
+        "distance of layer \(layer)")
+    }
+    let sizes = try CriticalityGraph.sizes(golden.model)
+    #expect(sizes.map(Double.init) == (try golden.floats("criticality.sizes")))
+  }
+
+  @Test(arguments: cases, [false, true]) func clatStep(_ test: Case, detach: Bool) throws {
+    let golden = try Golden("attack-\(test.name)")
+    var inputs = try golden.inputs()
+    inputs["x_adv"] = try golden.images("clat.adversarial.10")
+    inputs["lambda"] = try golden.floats("clat.lambda")
+    inputs["lr"] = [0.5]
+    let layers = try golden.selected()
+    let options = ClatGraph.Options(detachClean: detach)
+    // Without momentum and weight decay the new momentum is the gradient.
+    let graph = try ClatGraph.build(
+      golden.model, batch: golden.batch, layers: layers, options,
+      SGDOptions(momentum: 0, weightDecay: 0))
+    let request = try ClatGraph.request(golden.model, layers: layers, options)
+    let result = try test.engine.run(graph, inputs, request)
+    expectClose(result["ce"], try golden.floats("clat.cross_entropy"), relative: 1e-5, "ce")
+    expectClose(result["feature"], try golden.floats("clat.feature_loss"), relative: 1e-5, "L_C")
+    let prefix = detach ? "clat.gradient_detached" : "clat.gradient"
+    for layer in layers {
+      let name = golden.model.layers[layer].weight
+      let gradient = try golden.floats("\(prefix).\(name)")
+      expectClose(result["optimizer.\(name)"], gradient, relative: 1e-4, "gradient of \(name)")
+      expectClose(
+        result[name], zip(inputs[name]!, gradient).map { $0 - 0.5 * $1 }, relative: 1e-4, name)
+    }
+    let trained = Set(result.keys).subtracting(["ce", "feature", "correct"])
+    let expected = try ClatGraph.trainable(golden.model, layers: layers)
+    #expect(trained == expected.union(expected.map(SGDOptions.stateName)))
+  }
+
+  @Test(arguments: cases) func sgdStep(_ test: Case) throws {
+    let golden = try Golden("attack-\(test.name)")
+    var inputs = try golden.inputs()
+    inputs["x_adv"] = try golden.images("pgd.adversarial.10")
+    inputs["lr"] = [0.1]
+    let graph = try TrainingGraph.build(golden.model, batch: golden.batch, images: "x_adv")
+    let result = try test.engine.run(graph, inputs)
+    expectClose(result["loss"], try golden.floats("sgd.loss"), relative: 1e-5, "loss")
+    for name in golden.file.tensors.map(\.name) where name.hasPrefix("sgd.updated.") {
+      let parameter = String(name.dropFirst("sgd.updated.".count))
+      if ["l2", "sum"].contains(parameter) { continue }
+      expectClose(result[parameter], try golden.floats(name), relative: 1e-5, parameter)
+    }
+    for name in golden.file.tensors.map(\.name) where name.contains("running") {
+      let buffer = String(name.dropFirst("sgd.".count))
+      expectClose(result[buffer], try golden.floats(name), relative: 1e-5, buffer)
+    }
+    try expectSummaries(golden, "sgd.updated", result) { $0 }
+    try expectSummaries(golden, "sgd.momentum", result, SGDOptions.stateName)
+  }
+}
+
+/// Compares norm and sum of every parameter's tensor with the goldens' vectors.
+func expectSummaries(
+  _ golden: Golden, _ prefix: String, _ result: [String: [Double]],
+  _ outputName: (String) -> String
+) throws {
+  let (norms, sums) = (try golden.floats("\(prefix).l2"), try golden.floats("\(prefix).sum"))
+  let scale = norms.max() ?? 1
+  for (index, name) in try golden.names("parameters").enumerated() {
+    let values = try #require(result[outputName(name)], "no output for \(name)")
+    let norm = values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    expectClose(
+      [norm], [norms[index]], relative: 1e-4, absolute: 1e-6 * scale, "\(prefix) \(name) norm")
+    expectClose(
+      [values.reduce(0, +)], [sums[index]],
+      absolute: 1e-4 * norms[index] * Double(values.count).squareRoot() + 1e-6 * scale,
+      "\(prefix) \(name) sum")
+  }
+}

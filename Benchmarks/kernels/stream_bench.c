@@ -1,5 +1,5 @@
-// Memory-bound kernels against a measured triad, in GB/s of the traffic that the arguments imply (every operand once):
-// run.sh stream_bench [threads [channels [size]]]
+// Memory-bound kernels against a measured triad, in GB/s of the traffic that the arguments imply
+// (every operand once): run.sh stream_bench [threads [channels [size]]]
 #include "kernels.h"
 
 #include <stdio.h>
@@ -118,13 +118,14 @@ int main(int argc, char **argv) {
   }
   b.pixels = size * size;
   b.floats = (int64_t)IMAGES * b.pixels * b.channels;
-  b.x = numbers(b.floats), b.y = numbers(b.floats), b.z = numbers(b.floats), b.w = numbers(b.floats);
+  b.x = numbers(b.floats), b.y = numbers(b.floats), b.z = numbers(b.floats);
+  b.w = numbers(b.floats);
   b.partial = numbers(2 * (int64_t)IMAGES * b.channels), b.mean = numbers(b.channels);
   b.invstd = numbers(b.channels), b.a = numbers(b.channels);
   b.bits = room((int64_t)IMAGES * b.pixels * ((b.channels + 7) / 8));
   if (clat_team_pin(b.threads) != 0) fprintf(stderr, "threads are not pinned\n");
-  printf("%d images of %d x %d x %d, %.1f MB a tensor, %d threads\n", IMAGES, size, size, b.channels,
-         (double)b.floats * 4e-6, b.threads);
+  printf("%d images of %d x %d x %d, %.1f MB a tensor, %d threads\n", IMAGES, size, size,
+         b.channels, (double)b.floats * 4e-6, b.threads);
   const triad_args yardstick = {(int64_t)b.pixels * b.channels, b.x, b.z, b.y};
   report("triad", "-", best(&b, triad, &yardstick), (double)b.floats * 12);
   for (int isa = CLAT_ISA_PORTABLE; isa < CLAT_ISA_COUNT; isa++) {

@@ -26,7 +26,8 @@ INLINE void affine_pixels(const clat_affine_args *a, int flags, int64_t begin, i
 
 static int affine_flags(const clat_affine_args *a) {
   const int activation = a->relu ? (a->relu_bits ? BITS : RELU) : a->mask_bits ? MASK : 0;
-  return (a->scale ? SCALE : 0) | (a->shift ? SHIFT : 0) | (a->residual ? RESIDUAL : 0) | activation;
+  return (a->scale ? SCALE : 0) | (a->shift ? SHIFT : 0) | (a->residual ? RESIDUAL : 0) |
+         activation;
 }
 
 #define CASE(flags)                                                                               \

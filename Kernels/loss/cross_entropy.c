@@ -1,5 +1,5 @@
-// Rows are short (the classes), so that one plain loop serves every instruction set. A label outside the classes
-// gives NaN, which shows, instead of a read outside the row.
+// Rows are short (the classes), so that one plain loop serves every instruction set. A label
+// outside the classes gives NaN, which shows, instead of a read outside the row.
 #include "kernels.h"
 
 #include <math.h>

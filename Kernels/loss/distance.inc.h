@@ -1,6 +1,7 @@
 enum { DISTANCE_BLOCK = 4096, CHAINS = 4 };
 
-/// Sum of (a - b)^2 over at most one block: four chains of sixteen lanes, then the lanes in order, in double.
+/// Sum of (a - b)^2 over at most one block: four chains of sixteen lanes, then the lanes in order,
+/// in double.
 static double block_distance(const float *a, const float *b, int64_t count) {
   vf sums[CHAINS] = {splat(0), splat(0), splat(0), splat(0)};
   int64_t i = 0;

@@ -1,6 +1,6 @@
-// Sums over pixels are kept in memory, one a channel, where they stay in the first-level cache. Where channels are few,
-// several pixels are added at a time, because a sum cannot be loaded sooner than it has been stored; where they are many,
-// fewer, so that memory is read in order.
+// Sums over pixels are kept in memory, one a channel, where they stay in the first-level cache.
+// Where channels are few, several pixels are added at a time, because a sum cannot be loaded sooner
+// than it has been stored; where they are many, fewer, so that memory is read in order.
 #define WITH_ROWS(channels, many, body)                                                           \
   do {                                                                                            \
     if ((channels) <= LANES) {                                                                    \
@@ -43,8 +43,8 @@ INLINE void stats_deviate(const float *x, int64_t stride, int64_t channels, int 
   });
 }
 
-// The corrected two-pass algorithm (Chan, Golub, LeVeque 1983, eq. 1.7): the sum of the deviations, zero but for
-// rounding, corrects both the mean and the squares.
+// The corrected two-pass algorithm (Chan, Golub, LeVeque 1983): the sum of the deviations,
+// zero but for rounding, corrects both the mean and the squares.
 INLINE void stats_image(const clat_batch_norm_stats_args *a, int rows, const float *x, float *mean,
                         float *square, float *deviation) {
   const int64_t stride = a->x_stride, channels = a->channels, pixels = a->pixels;

@@ -1,9 +1,11 @@
-// The steps between a normalisation's reductions and its element-wise passes: a few numbers a channel, in double.
+// The steps between a normalisation's reductions and its element-wise passes: a few numbers a
+// channel, in double.
 #include "kernels.h"
 
 #include <math.h>
 
-// Adds the images' (mean, squares) pairs one after the other (Chan et al. 1979, eq. 1.5 with equal counts).
+// Adds the images' (mean, squares) pairs one after the other (Chan et al. 1979, with equal
+// counts).
 static void combine(const float *partial, int images, int64_t stride, double pixels, double *mean,
                     double *square) {
   *mean = *square = 0;

@@ -1,4 +1,5 @@
-// Which taps of a window lie inside the input, and which windows see an input pixel. Both along one axis.
+// Which taps of a window lie inside the input, and which windows see an input pixel. Both along one
+// axis.
 #ifndef CLAT_POOL_WINDOW_H
 #define CLAT_POOL_WINDOW_H
 

@@ -10,8 +10,8 @@
 
 int omp_get_thread_num(void);
 
-// The mask that the process started with, read before main: pinning, ours or the runtime's (OMP_PROC_BIND), narrows what
-// the system reports later.
+// The mask that the process started with, read before main: pinning, ours or the runtime's
+// (OMP_PROC_BIND), narrows what the system reports later.
 static cpu_set_t initial_mask;
 
 __attribute__((constructor)) static void read_mask(void) {

@@ -1,4 +1,5 @@
-// Denormal numbers cost a hundred cycles each and carry no information for training: flush them to zero.
+// Denormal numbers cost a hundred cycles each and carry no information for training: flush them to
+// zero.
 #ifndef CLAT_TEAM_DENORMALS_H
 #define CLAT_TEAM_DENORMALS_H
 

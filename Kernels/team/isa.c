@@ -12,7 +12,8 @@ const char *clat_isa_name(clat_isa isa) {
 #if defined(__x86_64__)
 static int has(unsigned word, unsigned bits) { return (word & bits) == bits; }
 
-// The register state that the operating system saves; an instruction set without it faults or corrupts.
+// The register state that the operating system saves; an instruction set without it faults or
+// corrupts.
 static unsigned enabled_state(void) {
   unsigned low, high;
   __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));

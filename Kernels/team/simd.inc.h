@@ -1,6 +1,7 @@
-// Sixteen float lanes for every instruction set: clang splits the vectors where registers are narrower.
-// Included once by a source that defines CLAT_SIMD_PORTABLE, _AVX2 or _AVX512 and ends with CLAT_SIMD_END.
-// `n` is the number of live lanes, 1...16; memory of dead lanes is never touched, and they load as zero.
+// Sixteen float lanes for every instruction set: clang splits the vectors where registers are
+// narrower. Included once by a source that defines CLAT_SIMD_PORTABLE, _AVX2 or _AVX512 and ends
+// with CLAT_SIMD_END. `n` is the number of live lanes, 1...16; memory of dead lanes is never
+// touched, and they load as zero.
 #include "kernels.h"
 
 #include <string.h>
@@ -82,8 +83,8 @@ INLINE void store(float *p, vf v, int n) {
     store_some(p, v, n);
   }
 }
-/// A whole load that the compiler may not merge with a mask: masked loads are not prefetched by the hardware, which made
-/// a masked reduction over 75 MB four times slower (Zen 5, AVX-512).
+/// A whole load that the compiler may not merge with a mask: masked loads are not prefetched by the
+/// hardware, which made a masked reduction over 75 MB four times slower (Zen 5, AVX-512).
 INLINE vf load_apart(const float *p, int n) {
   vf v = load(p, n);
 #if defined(CLAT_SIMD_AVX512)
@@ -116,7 +117,8 @@ INLINE void store_mask(uint8_t *bits, vi mask, int n) {
   if (n > 8) bits[1] = (uint8_t)(word >> 8);
 }
 
-/// Runs `body` with the constant n = LANES for every whole vector of 0 ..< count, then once for the rest.
+/// Runs `body` with the constant n = LANES for every whole vector of 0 ..< count, then once for the
+/// rest.
 #define FOR_LANES(index, count, body)                                                             \
   do {                                                                                            \
     int64_t index = 0;                                                                            \

@@ -1,5 +1,5 @@
-// Tells ThreadSanitizer what it cannot see, because the OpenMP runtime is not built for it: that a fork, a join
-// and a barrier order memory. Nothing in other builds.
+// Tells ThreadSanitizer what it cannot see, because the OpenMP runtime is not built for it: that a
+// fork, a join and a barrier order memory. Nothing in other builds.
 #ifndef CLAT_TEAM_SYNC_H
 #define CLAT_TEAM_SYNC_H
 

@@ -20,7 +20,7 @@ typedef struct {
 
 typedef struct {
   const program *run;
-  int index, size; // of this thread in the team; fewer than run->threads where the runtime gave fewer
+  int index, size; // of this thread in the team, which may be smaller than run->threads
 } member;
 
 static uint64_t now(void) {

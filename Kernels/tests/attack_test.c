@@ -69,7 +69,10 @@ static void random_start_moments(void) {
   double mean = 0, square = 0;
   clat_random_start_args a = {1, count, 1, -2, 2, x, &id, stream, y};
   clat_kernel_find("random_start", clat_isa_best())(&a, 0, 1, NULL);
-  for (int i = 0; i < count; i++) mean += y[i] / (double)count, square += y[i] * y[i] / (double)count;
+  for (int i = 0; i < count; i++) {
+    mean += y[i] / (double)count;
+    square += y[i] * y[i] / (double)count;
+  }
   CHECK(fabs(mean) < 0.01 && fabs(square - 1 / 3.0) < 0.01, "moments %g %g", mean, square);
 }
 

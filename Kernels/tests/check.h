@@ -1,5 +1,5 @@
-// Sweeps one kernel over every instruction set: against formulas in double, against its plain twin, cut into slices,
-// and on buffers whose neighbouring pages may not be touched.
+// Sweeps one kernel over every instruction set: against formulas in double, against its plain twin,
+// cut into slices, and on buffers whose neighbouring pages may not be touched.
 #ifndef CLAT_TESTS_CHECK_H
 #define CLAT_TESTS_CHECK_H
 
@@ -102,7 +102,8 @@ static inline int bit_at(const uint8_t *bits, int64_t pixel, int64_t channels, i
 
 // ---- sweep
 
-/// What a kernel writes: floats compared with `expected` (in double, gaps included), or bytes compared exactly.
+/// What a kernel writes: floats compared with `expected` (in double, gaps included), or bytes
+/// compared exactly.
 typedef struct {
   void *data;
   size_t bytes;
@@ -155,7 +156,8 @@ static inline void sweep_isa(const char *name, clat_isa isa, const void *args, i
   for (int k = 0; k < count; k++) memcpy(outs[k].data, initial[k], outs[k].bytes);
   run_slices(kernel, args, units, units ? units : 1, scratch);
   for (int k = 0; k < count; k++) {
-    CHECK(matches(&outs[k], twin[k], name, isa_name), "%s %s: output %d differs", name, isa_name, k);
+    CHECK(matches(&outs[k], twin[k], name, isa_name), "%s %s: output %d differs", name,
+          isa_name, k);
     whole[k] = copy_of(outs[k].data, outs[k].bytes);
     if (!twin[k]) twin[k] = copy_of(outs[k].data, outs[k].bytes);
   }

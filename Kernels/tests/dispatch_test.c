@@ -12,10 +12,10 @@ static void names(void) {
     }
     for (int j = 0; j < i; j++) CHECK(strcmp(name, clat_kernel_name(j)) != 0, "%s twice", name);
   }
-  CHECK(!clat_kernel_find("none", CLAT_ISA_PORTABLE) && !clat_kernel_find(NULL, CLAT_ISA_PORTABLE) &&
-            !clat_kernel_find("affine", CLAT_ISA_COUNT) && !clat_kernel_name(-1) &&
-            !clat_kernel_name(clat_kernel_count()),
-        "unknown rows");
+  CHECK(!clat_kernel_find("none", CLAT_ISA_PORTABLE), "unknown name");
+  CHECK(!clat_kernel_find(NULL, CLAT_ISA_PORTABLE), "no name");
+  CHECK(!clat_kernel_find("affine", CLAT_ISA_COUNT), "unknown instruction set");
+  CHECK(!clat_kernel_name(-1) && !clat_kernel_name(clat_kernel_count()), "unknown index");
 }
 
 static void instruction_sets(void) {
@@ -23,8 +23,9 @@ static void instruction_sets(void) {
   CHECK(clat_isa_supported(clat_isa_best()), "best");
 #if defined(__x86_64__)
   const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  const int avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                     __builtin_cpu_supports("avx512vl");
   CHECK(clat_isa_supported(CLAT_ISA_AVX2) == avx2, "AVX2");
   CHECK(clat_isa_supported(CLAT_ISA_AVX512) == avx512, "AVX-512");
 #endif
@@ -57,7 +58,8 @@ int main(void) {
   char *slash = strrchr(folder, '/');
   if (slash) *slash = 0;
   for (int i = 0; i < clat_kernel_count(); i++) {
-    CHECK(is_tested(slash ? folder : ".", clat_kernel_name(i)), "%s has no test", clat_kernel_name(i));
+    const char *name = clat_kernel_name(i);
+    CHECK(is_tested(slash ? folder : ".", name), "%s has no test", name);
   }
   return finish("dispatch_test");
 }

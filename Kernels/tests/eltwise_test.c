@@ -14,7 +14,8 @@ static double epilogue(const clat_affine_args *a, const float *x, const float *r
   return v + (a->residual ? (double)residual[p * a->residual_stride + c] * a->residual_scale : 0);
 }
 
-/// Fills the expected output and bits; nudges the input away from values whose sign rounding could turn.
+/// Fills the expected output and bits; nudges the input away from values whose sign rounding could
+/// turn.
 static void expect_affine(const clat_affine_args *a, float *x, float *residual, double *want,
                           uint8_t *bits) {
   const int64_t row = (a->channels + 7) / 8;

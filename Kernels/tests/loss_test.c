@@ -29,7 +29,8 @@ static void cross_entropy_case(int images, int classes, float scale) {
     right[i] = best == labels[i];
   }
   clat_cross_entropy_args loss = {images, classes, logits, labels, random_floats(images)};
-  clat_cross_entropy_grad_args grad = {images, classes, logits, dloss, labels, random_floats(count)};
+  clat_cross_entropy_grad_args grad = {images, classes, logits,
+                                       dloss,  labels,  random_floats(count)};
   clat_correct_args correct = {images, classes, logits, labels, guarded((size_t)images * 4)};
   output loss_out = floats_out(loss.loss, images, want, 1e-6);
   output grad_out = floats_out(grad.dlogits, count, want_grad, 1e-6);

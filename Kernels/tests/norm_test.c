@@ -68,7 +68,8 @@ static void finalize_case(shape s, int running) {
   clat_batch_norm_finalize_args a = {s.images, s.pixels, C, (float)eps, (float)momentum, partial,
                                      gamma, beta, old_mean, old_var, out[0], out[1], out[2], out[3],
                                      running ? out[4] : NULL, running ? out[5] : NULL};
-  for (int k = 1; N == 1 && k < 4; k++) outs[k].tolerance = 1e-4; // 1 / sqrt(eps) multiplies rounding
+  // 1 / sqrt(eps) multiplies rounding.
+  for (int k = 1; N == 1 && k < 4; k++) outs[k].tolerance = 1e-4;
   sweep("batch_norm_finalize", &a, C, outs, 6);
   free((void *)old_mean), free((void *)old_var);
   release_guarded();
@@ -136,8 +137,8 @@ static void grad_apply_case(shape s, int masked, int alias) {
     const int64_t p = i / to, c = i % to;
     want[i] = gap;
     if (c < C) {
-      want[i] = g.mean[c] * gradient_at(&g, p, (int)c) + (double)g.invstd[c] * g.x[p * g.stride + c] +
-                g.gamma[c];
+      const double x = g.x[p * g.stride + c];
+      want[i] = g.mean[c] * gradient_at(&g, p, (int)c) + g.invstd[c] * x + g.gamma[c];
     }
   }
   clat_batch_norm_grad_apply_args a = {s.images, s.pixels, C, g.stride, C, to, g.x, g.dy, g.mean,
@@ -172,7 +173,8 @@ static void grad_chain(void) {
   clat_batch_norm_stats_args stats = {images, pixels, C, C, x, partial};
   clat_batch_norm_finalize_args finalize = {images, pixels, C, 1e-5f, 0, partial, gamma, beta, NULL,
                                             NULL, mean, invstd, scale, shift, NULL, NULL};
-  clat_batch_norm_grad_stats_args grad = {images, pixels, C, C, C, x, dy, mean, invstd, NULL, partial};
+  clat_batch_norm_grad_stats_args grad = {images, pixels, C, C, C, x, dy, mean, invstd,
+                                          NULL, partial};
   clat_batch_norm_grad_finalize_args last = {images, pixels, C, partial, gamma, mean, invstd,
                                              dgamma, dbeta, a, b, c};
   clat_batch_norm_grad_apply_args apply = {images, pixels, C, C, C, C, x, dy, a, b, c, NULL, dx};
@@ -189,7 +191,7 @@ static void grad_chain(void) {
     wide[i] = at - h;
     const double slope = (up - layer_loss(wide, dy, gamma, N, C)) / (2 * h);
     wide[i] = at;
-    CHECK(fabs(slope - dx[i]) < 2e-4, "batch norm gradient %d: %g, differences %g", i, dx[i], slope);
+    CHECK(fabs(slope - dx[i]) < 2e-4, "batch norm gradient %d: %g, not %g", i, dx[i], slope);
   }
 }
 

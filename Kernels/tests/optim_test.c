@@ -19,7 +19,9 @@ static void axpby_case(int64_t count, int both) {
   clat_axpby_args a = {count, 0.3f, -1.7f, random_floats(count), both ? random_floats(count) : NULL,
                        random_floats(count)};
   double *want = doubles(count);
-  for (int64_t i = 0; i < count; i++) want[i] = 0.3f * (double)a.a[i] + (both ? -1.7f * (double)a.b[i] : 0);
+  for (int64_t i = 0; i < count; i++) {
+    want[i] = 0.3f * (double)a.a[i] + (both ? -1.7f * (double)a.b[i] : 0);
+  }
   output out = floats_out(a.y, count, want, 3e-7);
   sweep("axpby", &a, (count + 1023) / 1024, &out, 1);
   release_guarded();

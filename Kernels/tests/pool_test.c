@@ -10,7 +10,9 @@ static const shape shapes[] = {
     {2, 9, 9, 33, 5, 2, 2, 0},
 };
 
-static int pooled(int size, const shape *s) { return (size + 2 * s->pad - s->kernel) / s->stride + 1; }
+static int pooled(int size, const shape *s) {
+  return (size + 2 * s->pad - s->kernel) / s->stride + 1;
+}
 
 typedef struct {
   shape s;
@@ -45,7 +47,8 @@ static double *gaps(int64_t count) {
   return want;
 }
 
-/// For every output (pixel q within the image, channel c): the maximum, its input pixel, and the sum.
+/// For every output (pixel q within the image, channel c): the maximum, its input pixel, and the
+/// sum.
 static void window(const pool *p, const float *x, int64_t image, int q, int c, double *best,
                    int32_t *where, double *sum) {
   *best = -INFINITY, *where = -1, *sum = 0;
@@ -138,14 +141,19 @@ typedef struct {
 } shortcut;
 
 static const shortcut shortcuts[] = {
-    {2, 4, 4, 3, 2, 1, 2, 0}, {3, 5, 7, 16, 2, 8, 8, 3}, {1, 3, 3, 5, 1, 0, 0, 1}, {2, 7, 7, 2, 3, 0, 4, 0},
+    {2, 4, 4, 3, 2, 1, 2, 0},
+    {3, 5, 7, 16, 2, 8, 8, 3},
+    {1, 3, 3, 5, 1, 0, 0, 1},
+    {2, 7, 7, 2, 3, 0, 4, 0},
 };
 
 static void shortcut_case(shortcut s) {
-  const int height = (s.height + s.stride - 1) / s.stride, width = (s.width + s.stride - 1) / s.stride;
+  const int height = (s.height + s.stride - 1) / s.stride;
+  const int width = (s.width + s.stride - 1) / s.stride;
   const int out_channels = s.before + s.channels + s.after;
   const int x_stride = s.channels + s.gap, y_stride = out_channels + s.gap;
-  const int64_t in = (int64_t)s.images * s.height * s.width, out = (int64_t)s.images * height * width;
+  const int64_t in = (int64_t)s.images * s.height * s.width;
+  const int64_t out = (int64_t)s.images * height * width;
   const int64_t x_count = slab_floats(in, s.channels, x_stride);
   const int64_t y_count = slab_floats(out, out_channels, y_stride);
   float *x = random_slab(in, s.channels, x_stride), *y = random_slab(out, out_channels, y_stride);

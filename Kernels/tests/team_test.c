@@ -11,7 +11,8 @@ enum { THREADS = 5, UNITS = 1000 };
 
 static float values[2][UNITS];
 
-/// y[i] = x[i - 1] + 2 x[i] + x[i + 1] on a ring: reads what other threads wrote before the barrier.
+/// y[i] = x[i - 1] + 2 x[i] + x[i + 1] on a ring: reads what other threads wrote before the
+/// barrier.
 typedef struct {
   const float *x;
   float *y;

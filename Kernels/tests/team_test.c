@@ -78,19 +78,19 @@ static void times_every_instruction(void) {
   }
 }
 
-static void flushes_denormals_and_restores(void) {
+static void flushes_denormals_and_restores(int threads) {
   float x[THREADS];
   float *const data = x;
   int64_t bounds[THREADS + 1];
-  cut(bounds, THREADS, THREADS);
+  cut(bounds, threads, THREADS);
   for (int t = 0; t < THREADS; t++) x[t] = 2e-38f;
   const clat_instruction in = {halve, &data, bounds, 0};
   const clat_section section = {&in, 1, 1};
-  clat_team_run(&section, 1, THREADS, NULL, NULL);
-  for (int t = 0; t < THREADS; t++) CHECK(x[t] == 0, "thread %d keeps a denormal", t);
+  clat_team_run(&section, 1, threads, NULL, NULL);
+  for (int t = 0; t < THREADS; t++) CHECK(x[t] == 0, "unit %d of %d keeps a denormal", t, threads);
   volatile float after = 2e-38f;
   after *= 0.5f;
-  CHECK(after > 0, "the caller's mode is not restored");
+  CHECK(after > 0, "a team of %d does not restore its caller's mode", threads);
 }
 
 // ---- CPUs
@@ -150,7 +150,7 @@ static void cpus(void) {
 int main(void) {
   same_bits_for_any_team();
   times_every_instruction();
-  flushes_denormals_and_restores();
+  for (int t = 1; t <= THREADS; t++) flushes_denormals_and_restores(t);
   control_groups();
   cpus();
   return finish("team_test");

@@ -9,7 +9,7 @@
 #define PEAK_LOOPS 200000
 #define PEAK(name, lanes, chains, target)                                                          \
   typedef float name##_vector __attribute__((ext_vector_type(lanes)));                             \
-  target static void name(float seed, float *out) {                                                \
+  target __attribute__((noinline)) static void name(float seed, float *out) {                      \
     name##_vector acc[chains], b = seed, c = seed * 0.5f;                                          \
     for (int i = 0; i < chains; i++) acc[i] = (float)i;                                            \
     for (int k = 0; k < PEAK_LOOPS; k++) {                                                         \
@@ -44,6 +44,7 @@ static double peak_once(clat_isa isa, int threads) {
 #endif
       peak_portable(0.5f, &out);
     spent[t] = bench_thread_now() - start;
+    __asm__ volatile("" : : "m"(out));
   }
   for (int t = 0; t < threads; t++) most = spent[t] > most ? spent[t] : most;
   return 2e-9 * chains * PEAK_LOOPS * threads / most;

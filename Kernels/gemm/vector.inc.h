@@ -44,7 +44,8 @@ INLINE void store_lanes(float *p, const v16 *v, int lanes) {
 /// Bits of the lanes above zero, and those lanes; zero elsewhere.
 INLINE uint32_t relu16(v16 *v) {
   const i16 positive = *v > (v16)0.0f;
-  *v = positive ? *v : (v16)0.0f;
+  // Not `positive ? *v : 0`, which would hide a NaN.
+  *v = *v <= (v16)0.0f ? (v16)0.0f : *v;
   return __builtin_bit_cast(uint16_t, __builtin_convertvector(positive, b16));
 }
 

@@ -153,9 +153,9 @@ struct WeightGradientJobs {
   ///   - rows: taps times input channels.
   ///   - outChannels: columns.
   init(images: Int, rows: Int, outChannels: Int) {
+    // Every block packs the gradient of the output again, so few of them; chunks cost memory.
     let bytes = max(rows * outChannels * 4, 1)
-    let wanted = 16
-    chunks = max(1, min(images, wanted, (4 << 20) / bytes))
-    blocks = max(1, min(rows, (wanted + chunks - 1) / chunks))
+    chunks = max(1, min(images, 16, (4 << 20) / bytes))
+    blocks = max(1, min(rows, 4 / chunks))
   }
 }

@@ -24,6 +24,8 @@ let package = Package(
       name: "Datasets", dependencies: ["IR"], exclude: ["Resources/make_digits.py"],
       resources: [.copy("Resources/digits.bin")]),
     .target(name: "Storage"),
+    .systemLibrary(
+      name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "Engine", dependencies: ["IR", "Kernels"]),
     .target(name: "Eager", dependencies: ["IR", "Engine"]),
     .target(name: "Models", dependencies: ["IR"]),
@@ -35,7 +37,7 @@ let package = Package(
       ]),
     .testTarget(name: "IRTests", dependencies: ["IR"]),
     .testTarget(name: "KernelTests", dependencies: ["Kernels"]),
-    .testTarget(name: "EngineTests", dependencies: ["IR", "Engine", "Eager", "Models"]),
+    .testTarget(name: "EngineTests", dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "IR"]),

@@ -35,7 +35,9 @@ let package = Package(
         "IR", "Models", "Engine", "Eager", "Datasets", "Storage",
         .product(name: "Yams", package: "Yams"),
       ]),
-    .testTarget(name: "IRTests", dependencies: ["IR"]),
+    .target(name: "TestSupport", dependencies: ["IR"], path: "Tests/TestSupport"),
+    .testTarget(
+      name: "IRTests", dependencies: ["IR", "Models", "TestSupport"], exclude: ["Programs"]),
     .testTarget(name: "KernelTests", dependencies: ["Kernels"]),
     .testTarget(name: "EngineTests", dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),

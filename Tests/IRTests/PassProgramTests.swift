@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The files of `Programs`: passes on graphs in text.
-@Suite struct ProgramTests {
+@Suite struct PassProgramTests {
   static let tests: [ProgramTest] = {
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/Programs"
     return (try? ProgramTest.load(folder: folder)) ?? []
@@ -43,7 +43,6 @@ func runChecked(
     let before = graph
     graph = try PassManager().run(graph, [pass]).graph
     #expect(try Graph(parsing: graph.text) == graph, "after \(pass.name)")
-    #expect(graph.compacted() == graph, "\(pass.name) leaves gaps")
     guard semantics, !graph.nodes.contains(where: { $0.op == "gradient" }) else { continue }
     let inputs = before.randomInputs().merging(graph.randomInputs()) { a, _ in a }
     if reference == nil, before.isExecutable { reference = try Interpreter(before).run(inputs: inputs) }

@@ -28,5 +28,8 @@ public func withEvery<A, B>(
 /// An error of one case of a sweep.
 public struct SweepError: Error, CustomStringConvertible {
   public var message: String
+
+  public init(message: String) { self.message = message }
+
   public var description: String { message }
 }

@@ -28,7 +28,8 @@ enum TestEngine: String, CaseIterable {
           : bytes.bindMemory(to: Float.self).map(Double.init)
       }
     case .eager:
-      let executor = try EagerExecutor(graph, request, store: store(graph, inputs), threads: threads)
+      let executor = try EagerExecutor(
+        graph, request, store: store(graph, inputs), threads: threads)
       try executor.run()
       return try outputs(executor.graph.outputs.map(\.name)) { name in
         let tensor = try executor.output(name)
@@ -37,7 +38,6 @@ enum TestEngine: String, CaseIterable {
       }
     }
   }
-
 
   private func outputs(
     _ names: [String], _ read: (String) throws -> [Double]

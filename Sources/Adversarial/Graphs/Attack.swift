@@ -1,7 +1,7 @@
 import IR
 
 /// An L-infinity attack by sign steps (Madry et al. 2018), in [0, 1] pixel space.
-public struct Attack: Sendable, Equatable {
+public struct Attack: Sendable, Hashable {
   /// Where the first step starts.
   public enum Start: String, Sendable, CaseIterable {
     /// At the clean image. The gradient of a feature distance is zero there.

@@ -83,8 +83,8 @@ public enum ClatGraph {
       "scale", [builder.emitOne("add", [entropy, other])], ["factor": .float(0.5)])
   }
 
-  /// The parameters that CLAT trains for a selection of layers: their weights and biases, on request with their
-  /// batch norm's affine ones.
+  /// The parameters that CLAT trains for a selection of layers: their weights and biases, on
+  /// request with their batch norm's affine ones.
   ///
   /// - Throws: IRError for an unknown layer.
   public static func trainable(

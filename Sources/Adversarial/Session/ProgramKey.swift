@@ -1,0 +1,41 @@
+import Engine
+import IR
+import Models
+
+/// All that a compiled program depends on besides the model.
+public enum ProgramKey: Sendable, Hashable {
+  case evaluation(images: String = "x")
+  case attack(Attack, AttackObjective)
+  case training(SGDOptions, images: String)
+  case clat(layers: [Int], ClatGraph.Options, SGDOptions)
+  /// The terms of CLAT's objective alone; nothing is trained.
+  case clatTerms(layers: [Int], ClatGraph.Options)
+  case criticality(FeatureTap, norms: Bool)
+
+  func graph(_ model: Model, batch: Int) throws -> Graph {
+    switch self {
+    case .evaluation(let images):
+      try EvaluationGraph.build(model, batch: batch, images: images)
+    case .attack(let attack, let objective):
+      try AttackGraph.build(model, batch: batch, attack, objective)
+    case .training(let optimizer, let images):
+      try TrainingGraph.build(model, batch: batch, optimizer, images: images)
+    case .clat(let layers, let options, let optimizer):
+      try ClatGraph.build(model, batch: batch, layers: layers, options, optimizer)
+    case .clatTerms(let layers, let options):
+      try ClatGraph.build(model, batch: batch, layers: layers, options)
+    case .criticality(let tap, let norms):
+      try CriticalityGraph.build(model, batch: batch, tap: tap, norms: norms)
+    }
+  }
+
+  func request(_ model: Model) throws -> CompileRequest {
+    switch self {
+    case .clat(let layers, let options, _):
+      try ClatGraph.request(model, layers: layers, options)
+    case .clatTerms:
+      CompileRequest(freeze: Set(model.parameters.filter(\.isTrainable).map(\.name)))
+    default: CompileRequest()
+    }
+  }
+}

@@ -37,7 +37,8 @@ let package = Package(
       ]),
     .target(name: "TestSupport", dependencies: ["IR"], path: "Tests/TestSupport"),
     .testTarget(
-      name: "IRTests", dependencies: ["IR", "Models", "TestSupport"], exclude: ["Programs"]),
+      name: "IRTests", dependencies: ["IR", "Models", "Adversarial", "TestSupport"],
+      exclude: ["Programs"]),
     .testTarget(name: "KernelTests", dependencies: ["Kernels"]),
     .testTarget(name: "EngineTests", dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),

@@ -35,7 +35,8 @@ import Testing
 /// Runs passes one by one. After each: the graph verifies, its text parses to the same graph, and the interpreter gives
 /// the same outputs as before (those that are new, and graphs that hold gradient requests, aside).
 func runChecked(
-  _ graph: Graph, _ passes: [Pass], tolerance: Double = 1e-10, semantics: Bool = true
+  _ graph: Graph, _ passes: [Pass], inputs: [String: [Double]] = [:], tolerance: Double = 1e-10,
+  semantics: Bool = true
 ) throws -> Graph {
   var graph = graph
   var reference: [String: [Double]]?
@@ -44,8 +45,11 @@ func runChecked(
     graph = try PassManager().run(graph, [pass]).graph
     #expect(try Graph(parsing: graph.text) == graph, "after \(pass.name)")
     guard semantics, !graph.nodes.contains(where: { $0.op == "gradient" }) else { continue }
-    let inputs = before.randomInputs().merging(graph.randomInputs()) { a, _ in a }
-    if reference == nil, before.isExecutable { reference = try Interpreter(before).run(inputs: inputs) }
+    let inputs = inputs.merging(graph.randomInputs()) { a, _ in a }
+    if reference == nil, before.isExecutable {
+      let all = inputs.merging(before.randomInputs()) { a, _ in a }
+      reference = try Interpreter(before).run(inputs: all)
+    }
     let outputs = try Interpreter(graph).run(inputs: inputs)
     if let reference {
       let kept = reference.filter { outputs[$0.key] != nil }

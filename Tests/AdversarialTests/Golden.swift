@@ -4,10 +4,13 @@ import IR
 import Models
 import Storage
 
-/// A file of Tests/Golden with the network, weights and batch that its README derives from the seed.
+/// A file of Tests/Golden with the network, weights and batch that are derived from its seed.
 struct Golden {
   static let eps = Epsilon(text: "8/255")!
   static let step = Epsilon(text: "2/255")!
+
+  static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("Golden").path
 
   let file: Safetensors
   let model: Model
@@ -16,9 +19,7 @@ struct Golden {
   let shape: (height: Int, width: Int, channels: Int)
 
   init(_ name: String) throws {
-    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent("Golden")
-    file = try Safetensors.read(folder.appendingPathComponent("\(name).safetensors").path)
+    file = try Safetensors.read(Self.folder + "/\(name).safetensors")
     let facts = file.metadata
     let arguments = try JSONSerialization.jsonObject(with: Data(facts["arguments"]!.utf8))
     let list = (arguments as? [String: Any] ?? [:]).map { key, value in

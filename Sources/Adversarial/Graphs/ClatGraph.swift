@@ -32,7 +32,7 @@ public enum ClatGraph {
     }
   }
 
-  /// Inputs: `x` and `x_adv` (f32 NHWC), `labels` (i32 [N]), `lr` and `lambda` (f32 [1]), parameters
+  /// Inputs: `x`, `x_adv` (f32 NHWC), `labels` (i32 [N]), `lr` and `lambda` (f32 [1]), parameters
   /// and momentum. Outputs: new parameters and momentum, each updating its input; `ce` and
   /// `feature` (f32 [1], the two terms, the second without lambda); `correct` (i32 [N], of the
   /// images of `options.crossEntropy`, for `both` the clean ones; then also

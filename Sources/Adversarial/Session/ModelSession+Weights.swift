@@ -6,7 +6,7 @@ import Storage
 extension ModelSession {
   /// Copies a file's tensors into the model's, by PyTorch name.
   ///
-  /// `num_batches_tracked` is passed over, and `module.` before every name (DataParallel) taken away.
+  /// `num_batches_tracked` is passed over, and a `module.` before every name (DataParallel) dropped.
   ///
   /// - Parameter file: named in errors.
   /// - Throws: StorageError naming the first tensor that is missing, unknown or of another shape.

@@ -12,7 +12,8 @@ public enum ProgramKey: Sendable, Hashable {
   case clatTerms(layers: [Int], ClatGraph.Options)
   case criticality(FeatureTap, norms: Bool)
 
-  func graph(_ model: Model, batch: Int) throws -> Graph {
+  /// The graph for a batch size, with its inputs under their plain names.
+  public func graph(_ model: Model, batch: Int) throws -> Graph {
     switch self {
     case .evaluation(let images):
       try EvaluationGraph.build(model, batch: batch, images: images)
@@ -29,7 +30,8 @@ public enum ProgramKey: Sendable, Hashable {
     }
   }
 
-  func request(_ model: Model) throws -> CompileRequest {
+  /// What is frozen.
+  public func request(_ model: Model) throws -> CompileRequest {
     switch self {
     case .clat(let layers, let options, _):
       try ClatGraph.request(model, layers: layers, options)

@@ -1,0 +1,77 @@
+import Datasets
+import Engine
+import IR
+import Models
+
+extension Trainer {
+  /// Attacks a batch as the phase asks, and takes one optimiser step on it.
+  func step(_ batch: Batch, learningRate: Double) throws {
+    try session.load(batch)
+    try session.setScalar("lr", learningRate)
+    switch recipe.phase(epoch: state.epoch) {
+    case .standard: try supervised(batch.count, images: "x")
+    case .pgdAT:
+      try session.attack(recipe.attack, batch: batch.count, stream: attackStream)
+      try supervised(batch.count, images: "x_adv")
+    case .clat: try critical(batch.count)
+    }
+  }
+
+  private var attackStream: RandomStream {
+    RandomStream(seed: recipe.seed, epoch: state.epoch, purpose: .attackStart)
+  }
+
+  private func supervised(_ count: Int, images: String) throws {
+    let program = try session.program(
+      .training(recipe.optimizer.sgd, images: images), batch: count)
+    program.run()
+    let loss = Double(try program.floats("loss")[0])
+    try record(count, loss: loss, crossEntropy: loss, feature: 0, program)
+  }
+
+  /// Inner maximisation (Eq. 5), then the step on Eq. 6.
+  private func critical(_ count: Int) throws {
+    try session.attack(
+      innerAttack, innerObjective(state.selected), batch: count, stream: attackStream)
+    try session.setScalar("lambda", state.lambda)
+    let program = try session.program(
+      .clat(
+        layers: state.selected, recipe.clat.graphOptions, recipe.optimizer.sgd), batch: count)
+    program.run()
+    let entropy = Double(try program.floats("ce")[0])
+    let feature = Double(try program.floats("feature")[0])
+    try record(
+      count, loss: entropy + state.lambda * feature, crossEntropy: entropy, feature: feature,
+      program)
+  }
+
+  /// CLAT's networks run on their running statistics, and so does its attack.
+  var innerAttack: Attack {
+    var attack = recipe.clat.fast ? recipe.attack.fast : recipe.attack
+    attack.batchNorm = .eval
+    // At the clean image the gradient of a feature distance is zero.
+    attack.start = .random
+    return attack
+  }
+
+  func innerObjective(_ layers: [Int]) -> AttackObjective {
+    .features(layers: layers, tap: recipe.clat.tap)
+  }
+
+  private func record(
+    _ count: Int, loss: Double, crossEntropy: Double, feature: Double, _ program: Executable
+  ) throws {
+    guard loss.isFinite else {
+      throw IRError(
+        "the loss is \(loss) in epoch \(state.epoch), step \(state.step): "
+          + "a smaller learning rate may help")
+    }
+    let weight = Double(count)
+    state.metrics.images += count
+    state.metrics.loss += weight * loss
+    state.metrics.crossEntropy += weight * crossEntropy
+    state.metrics.feature += weight * feature
+    state.metrics.lambda = state.lambda
+    state.metrics.correct += try program.integers("correct").count { $0 != 0 }
+  }
+}

@@ -1,0 +1,161 @@
+import Datasets
+import Engine
+import Foundation
+import IR
+import Models
+import Storage
+
+/// Runs a recipe: the base method, then CLAT, under one schedule.
+///
+/// The same recipe, data and engine give the same bits, for any number of threads and however often
+/// the run is interrupted.
+public final class Trainer {
+  /// How a run ended.
+  public enum Outcome: Sendable, Equatable {
+    case finished
+    /// Asked to stop; a checkpoint has been written if there is a run directory.
+    case interrupted
+  }
+
+  public let recipe: Recipe
+  public let data: TrainingData
+  public let session: ModelSession
+  public let directory: RunDirectory?
+  /// Called on the thread that trains.
+  public var onEvent: (TrainerEvent) -> Void = { _ in }
+
+  var state = TrainerState()
+
+  /// A run from fresh weights, or from `weights`.
+  ///
+  /// - Parameters:
+  ///   - directory: gets metrics, log, selections and checkpoints; nil to keep nothing.
+  ///   - weights: a model's tensors to start from; `weightsFile` names them in errors.
+  /// - Throws: ModelError, IRError, RecipeError where recipe and data do not fit.
+  public init(
+    _ recipe: Recipe, data: TrainingData, directory: RunDirectory? = nil,
+    weights: [StoredTensor]? = nil, weightsFile: String = "weights"
+  ) throws {
+    try recipe.check()
+    self.recipe = recipe
+    self.data = data
+    self.directory = directory
+    let model = try recipe.makeModel(for: data.train)
+    session = try ModelSession(model, seed: recipe.seed, threads: recipe.threads)
+    if let weights { try session.load(weights, file: weightsFile) }
+    if recipe.clat.epochs > 0 {
+      let selection = recipe.clat.selection
+      if selection.rule == .fixed {
+        _ = try selection.select(model, nil, seed: recipe.seed, draw: 0)
+      } else {
+        _ = try selection.resolvedCount(model)
+      }
+    }
+    // Found out now rather than after an epoch: a plan that has no batch.
+    _ = try plan(epoch: 0)
+  }
+
+  public var model: Model { session.model }
+  /// The epoch that runs or comes next, from 0.
+  public var epoch: Int { state.epoch }
+  /// Indices of the critical layers; empty before CLAT.
+  public var selectedLayers: [Int] { state.selected }
+  /// All selections so far.
+  public var selections: [SelectionRecord] { state.selections }
+
+  /// Trains until the recipe's last epoch or until `shouldStop` says so, which is asked before
+  /// every step and every batch of an evaluation.
+  ///
+  /// - Throws: IRError where the loss is no longer finite or a frozen tensor has changed;
+  ///   StorageError where nothing can be written.
+  public func run(shouldStop: () -> Bool = { false }) throws -> Outcome {
+    while state.epoch < recipe.totalEpochs {
+      guard try runEpoch(shouldStop) else {
+        try saveCheckpoint()
+        return .interrupted
+      }
+    }
+    return .finished
+  }
+
+  func plan(epoch: Int) throws -> BatchPlan {
+    try BatchPlan.shuffled(
+      count: data.train.count, batchSize: recipe.optimizer.batchSize, lastBatch: recipe.lastBatch,
+      seed: recipe.seed, epoch: epoch)
+  }
+
+  /// False where the run was asked to stop.
+  private func runEpoch(_ shouldStop: () -> Bool) throws -> Bool {
+    let epoch = state.epoch
+    let plan = try plan(epoch: epoch)
+    if shouldStop() { return false }
+    if state.step == 0, recipe.selects(beforeEpoch: epoch) { try selectLayers() }
+    let clock = EpochClock(imagesDone: state.metrics.images)
+    onEvent(
+      .epochStarted(
+        EpochStart(
+          epoch: epoch, epochs: recipe.totalEpochs, phase: recipe.phase(epoch: epoch),
+          steps: plan.batchCount, firstStep: state.step,
+          learningRate: rate(state.step, plan.batchCount))))
+    guard try trainSteps(plan, clock, shouldStop) else { return false }
+    let report = finishedReport(plan, clock)
+    if !state.selected.isEmpty, endsPeriod(epoch) { try checkFrozen() }
+    guard let evaluation = try evaluateIfDue(shouldStop) else { return false }
+    try finishEpoch(report, evaluation)
+    return true
+  }
+
+  private func trainSteps(
+    _ plan: BatchPlan, _ clock: EpochClock, _ shouldStop: () -> Bool
+  ) throws -> Bool {
+    let loader = try BatchLoader(
+      dataset: data.train, plan: plan,
+      augmentation: recipe.data.augmentation(for: data.train), seed: recipe.seed,
+      epoch: state.epoch, startBatch: state.step)
+    while let batch = loader.next() {
+      if shouldStop() { return false }
+      let rate = rate(state.step, plan.batchCount)
+      try step(batch, learningRate: rate)
+      state.step += 1
+      onEvent(
+        .stepDone(
+          StepReport(
+            epoch: state.epoch, step: state.step, steps: plan.batchCount, metrics: state.metrics,
+            learningRate: rate, imagesPerSecond: clock.imagesPerSecond(state.metrics.images))))
+      let every = recipe.checkpoint.everySteps
+      if every > 0, state.step % every == 0, state.step < plan.batchCount { try saveCheckpoint() }
+    }
+    return true
+  }
+
+  private func rate(_ step: Int, _ steps: Int) -> Double {
+    recipe.learningRate(epoch: state.epoch, step: step, of: steps)
+  }
+
+  private func finishedReport(_ plan: BatchPlan, _ clock: EpochClock) -> EpochReport {
+    EpochReport(
+      epoch: state.epoch, phase: recipe.phase(epoch: state.epoch), metrics: state.metrics,
+      learningRate: rate(max(0, plan.batchCount - 1), plan.batchCount),
+      imagesPerSecond: clock.imagesPerSecond(state.metrics.images), seconds: clock.seconds)
+  }
+
+  private func endsPeriod(_ epoch: Int) -> Bool {
+    epoch + 1 == recipe.totalEpochs || recipe.selects(beforeEpoch: epoch + 1)
+  }
+}
+
+/// Time since this process entered an epoch.
+struct EpochClock {
+  let imagesDone: Int
+  private let start = ContinuousClock.now
+
+  init(imagesDone: Int) {
+    self.imagesDone = imagesDone
+  }
+
+  var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
+
+  func imagesPerSecond(_ images: Int) -> Double {
+    Double(images - imagesDone) / max(seconds, 1e-9)
+  }
+}

@@ -1,0 +1,47 @@
+import Adversarial
+import Datasets
+import Foundation
+import Models
+import Storage
+import Testing
+
+/// Published ResNet-20 weights on official CIFAR-10 images, against PyTorch.
+@Suite struct PublishedWeightsTests {
+  static let data = ProcessInfo.processInfo.environment["CLAT_DATA"]
+  static let weights = ProcessInfo.processInfo.environment["CLAT_WEIGHTS"]
+
+  private func session(threads: Int = 2) throws -> (ModelSession, Dataset) {
+    let (data, weights) = (try #require(Self.data), try #require(Self.weights))
+    let model = try Model(
+      ModelSpec("resnet20"), imageShape: (32, 32, 3), classes: 10, mean: [0.485, 0.456, 0.406],
+      std: [0.229, 0.224, 0.225])
+    let session = try ModelSession(model, seed: 0, threads: threads)
+    let file = weights + "/resnet20-cifar10.safetensors"
+    try session.load(Safetensors.read(file).tensors, file: file)
+    let folder = data + "/cifar-10-batches-bin"
+    return (session, try Dataset.load(folder, split: .test))
+  }
+
+  @Test(
+    .enabled(
+      if: data != nil && weights != nil,
+      "CLAT_DATA and CLAT_WEIGHTS are not set: published weights are not evaluated"))
+  func logitsAndAccuracyAreThoseOfPyTorch() throws {
+    let (session, test) = try session()
+    let golden = try Safetensors.read(Golden.folder + "/published-resnet20.safetensors")
+    let eight = try Evaluation.run(
+      session, test.subset(8), .init(batchSize: 8, keepsImages: true))
+    let expected = try #require(golden["logits"]).floats().map(Double.init)
+    expectClose(eight.cleanLogits.map(Double.init), expected, relative: 1e-5, "logits")
+
+    let attack = Attack(eps: Golden.eps, step: Golden.step, steps: 10)
+    let result = try Evaluation.run(
+      session, test.subset(500), .init(attack: attack, batchSize: 128, keepsImages: true))
+    #expect(abs(result.cleanAccuracy - 0.9178) < 0.03)
+    #expect(try #require(result.robustAccuracy) < 0.01)
+    let recheck = try Evaluation.recheck(
+      session, test.subset(500), adversarial: result.adversarial, eps: Golden.eps.value,
+      expected: result.robustCorrect.count { $0 })
+    #expect(recheck.problems == [])
+  }
+}

@@ -63,6 +63,12 @@ func message(_ body: () throws -> Void) -> String {
     #expect(recipe.attack.steps == 5)
     #expect(recipe.clat.selection.count == 2)
     #expect(recipe.model.name == "small-cnn")
+    let lists = [
+      "clat.selection=fixed", "clat.layers=11,4", "model.mean=.485, .456", "model.std=1,2",
+    ]
+    let other = try Recipe.parse("", overrides: lists)
+    #expect(other.clat.selection.layers == ["11", "4"])
+    #expect(other.model.mean == [0.485, 0.456])
     #expect(
       message { _ = try Recipe.parse("", overrides: ["attack.steps=many"]) }
         == "--set attack.steps=many: attack.steps: expected a whole number, found 'many'")

@@ -97,8 +97,18 @@ extension Optional: RecipeValue where Wrapped: RecipeValue {
 
 extension Array: RecipeValue where Element: RecipeValue {
   public static var expected: String { "a list of \(Element.expected)" }
+  /// A list, or text with commas, which needs no quotes in a shell.
   public init?(_ node: RecipeNode) {
-    guard case .list(let nodes) = node.content else { return nil }
+    let nodes: [RecipeNode]
+    switch node.content {
+    case .list(let items): nodes = items
+    case .scalar(let text, quoted: false) where text.contains(","):
+      nodes = text.split(separator: ",").map { item in
+        let text = String(item.trimmingPrefix(while: \.isWhitespace))
+        return RecipeNode(content: .scalar(text, quoted: false), place: node.place)
+      }
+    default: return nil
+    }
     let values = nodes.compactMap(Element.init(_:))
     guard values.count == nodes.count else { return nil }
     self = values

@@ -6,7 +6,8 @@ import Storage
 extension ModelSession {
   /// Copies a file's tensors into the model's, by PyTorch name.
   ///
-  /// `num_batches_tracked` is passed over, and a `module.` before every name (DataParallel) dropped.
+  /// `num_batches_tracked` and a checkpoint's `optimizer.` tensors are passed over, and a `module.`
+  /// before every name (DataParallel) is dropped.
   ///
   /// - Parameter file: named in errors.
   /// - Throws: StorageError naming the first tensor that is missing, unknown or of another shape.
@@ -22,7 +23,9 @@ extension ModelSession {
   public static func values(
     _ tensors: [StoredTensor], _ model: Model, file: String
   ) throws -> [String: [Float]] {
-    let tensors = tensors.filter { !$0.name.hasSuffix("num_batches_tracked") }
+    let tensors = tensors.filter {
+      !$0.name.hasSuffix("num_batches_tracked") && !$0.name.hasPrefix("optimizer.")
+    }
     let prefix = "module."
     let strip = !tensors.isEmpty && tensors.allSatisfy { $0.name.hasPrefix(prefix) }
     let byName = Dictionary(

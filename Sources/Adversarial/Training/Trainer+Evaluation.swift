@@ -39,7 +39,6 @@ extension Trainer {
 
   /// Writes the epoch's record and goes on to the next.
   func finishEpoch(_ report: EpochReport, _ evaluation: DueEvaluation) throws {
-    onEvent(.epochFinished(report))
     try directory?.append(
       epoch: state.epoch, step: state.step, fields(report) + fields(evaluation))
     state.epoch += 1

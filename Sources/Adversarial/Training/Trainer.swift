@@ -99,6 +99,7 @@ public final class Trainer {
           learningRate: rate(state.step, plan.batchCount))))
     guard try trainSteps(plan, clock, shouldStop) else { return false }
     let report = finishedReport(plan, clock)
+    onEvent(.epochFinished(report))
     if !state.selected.isEmpty, endsPeriod(epoch) { try checkFrozen() }
     guard let evaluation = try evaluateIfDue(shouldStop) else { return false }
     try finishEpoch(report, evaluation)

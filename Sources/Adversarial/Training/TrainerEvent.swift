@@ -5,6 +5,7 @@ public enum TrainerEvent: Sendable {
   case epochStarted(EpochStart)
   case stepDone(StepReport)
   case selected(SelectionRecord)
+  /// All steps are done. Comes again where a run was stopped in the evaluation that follows.
   case epochFinished(EpochReport)
   case evaluated(EvaluationRecord)
   /// The file written.

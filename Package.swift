@@ -8,6 +8,9 @@ let package = Package(
     .library(name: "Models", targets: ["Models"]),
     .library(name: "Engine", targets: ["Engine"]),
     .library(name: "Eager", targets: ["Eager"]),
+    .library(name: "Adversarial", targets: ["Adversarial"]),
+    .library(name: "Datasets", targets: ["Datasets"]),
+    .library(name: "Storage", targets: ["Storage"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),

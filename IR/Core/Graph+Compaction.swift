@@ -1,9 +1,9 @@
 extension Graph {
-  /// The same graph without the values that no input and no node defines, the others renumbered in definition order:
-  /// inputs first, then results, node by node.
+  /// The same graph without the values that no input and no node defines, the others renumbered in
+  /// definition order: inputs first, then results, node by node.
   ///
-  /// Graphs that passes return are compact, so that the numbers in their text have no gaps. Undefined values that
-  /// are still referred to stay, behind all others, for the verifier to name.
+  /// Graphs that passes return are compact, so that the numbers in their text have no gaps.
+  /// Undefined values that are still referred to stay, behind all others, for the verifier to name.
   public func compacted() -> Graph {
     var order = inputs.map(\.value) + nodes.flatMap(\.results)
     if order.count == values.count, order.enumerated().allSatisfy({ $0 == $1.index }) {

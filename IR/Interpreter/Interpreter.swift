@@ -1,9 +1,9 @@
-/// Executes a graph node by node with the references of its operations, in double precision: slow, and the oracle of
-/// everything that is fast.
+/// Executes a graph node by node with the references of its operations, in double precision: slow,
+/// and the oracle of everything that is fast.
 ///
-/// The nodes that depend on no carried input run once, the others once for each step of the loop. An output that
-/// changes from step to step has its value of the last step; the carried values after it are the outputs whose value is
-/// the loop's `next`.
+/// The nodes that depend on no carried input run once, the others once for each step of the loop.
+/// An output that changes from step to step has its value of the last step; the carried values
+/// after it are the outputs whose value is the loop's `next`.
 public struct Interpreter {
   public let graph: Graph
   private let definitions: [OpDef]
@@ -16,14 +16,17 @@ public struct Interpreter {
     self.graph = graph
     definitions = try graph.nodes.map { try OpRegistry.definition($0.op) }
     let changing = graph.steppedValues
-    func changes(_ index: Int) -> Bool { graph.nodes[index].operands.contains(where: changing.contains) }
+    func changes(_ index: Int) -> Bool {
+      graph.nodes[index].operands.contains(where: changing.contains)
+    }
     once = graph.nodes.indices.filter { !changes($0) }
     stepped = graph.nodes.indices.filter(changes)
   }
 
   /// The outputs by name.
   ///
-  /// - Parameter inputs: every input but the carried ones, by name, in row-major order; i32 as whole numbers, bits as 0 or 1.
+  /// - Parameter inputs: every input but the carried ones, by name, in row-major order; i32 as
+  ///   whole numbers, bits as 0 or 1.
   ///   Others are ignored: a pass may have removed the input that they are for.
   /// - Throws: IRError naming an input that is missing, of the wrong size or out of range.
   public func run(inputs: [String: [Double]]) throws -> [String: [Double]] {

@@ -24,7 +24,8 @@ enum Token: Equatable {
   }
 }
 
-/// Cuts text into tokens. Spaces, line ends and comments (`//` to the end of the line) separate them.
+/// Cuts text into tokens. Spaces, line ends and comments (`//` to the end of the line) separate
+/// them.
 struct Lexer {
   private let bytes: [UInt8]
   private var position = 0
@@ -113,7 +114,9 @@ extension Lexer {
   }
 
   private static func isDecimal(_ text: String) -> Bool {
-    text.utf8.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "e") || $0 == UInt8(ascii: "E") }
+    text.utf8.contains {
+      $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "e") || $0 == UInt8(ascii: "E")
+    }
       && text.utf8.allSatisfy {
         isDigit($0) || signs.contains($0)
           || [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains($0)

@@ -1,7 +1,9 @@
 extension Graph {
-  /// Reads the text form (docs/ir.md), checking every node's operands, attributes and types on the way.
+  /// Reads the text form (docs/ir.md), checking every node's operands, attributes and types on the
+  /// way.
   ///
-  /// Values keep their numbers if these have no gaps; otherwise they are numbered anew in definition order.
+  /// Values keep their numbers if these have no gaps; otherwise they are numbered anew in
+  /// definition order.
   ///
   /// - Throws: IRError naming line and column and what was expected there.
   public init(parsing text: String) throws {

@@ -1,6 +1,6 @@
 extension Graph {
-  /// The text form (docs/ir.md). `Graph(parsing:)` reads it back: the same graph where the values have no gaps in
-  /// their numbering, else `compacted()`.
+  /// The text form (docs/ir.md). `Graph(parsing:)` reads it back: the same graph where the values
+  /// have no gaps in their numbering, else `compacted()`.
   public var text: String {
     let printer = Printer(self)
     var lines = [printer.header]
@@ -13,8 +13,8 @@ extension Graph {
   public func text(of node: Node) -> String { Printer(self).line(node) }
 }
 
-/// Writes the parts of a graph. Total: a graph that does not verify prints too, with `?` for the type of a value
-/// that does not exist.
+/// Writes the parts of a graph. Total: a graph that does not verify prints too, with `?` for the
+/// type of a value that does not exist.
 struct Printer {
   let graph: Graph
 
@@ -35,7 +35,8 @@ struct Printer {
   }
 
   func line(_ input: GraphInput) -> String {
-    "input \(input.value) \(Printer.quoted(input.name)) \(input.role.rawValue) : \(type(input.value))"
+    let name = Printer.quoted(input.name)
+    return "input \(input.value) \(name) \(input.role.rawValue) : \(type(input.value))"
   }
 
   func line(_ node: Node) -> String {

@@ -10,7 +10,7 @@ public enum Verifier {
     case selected(Set<String>)
   }
 
-  /// - Throws: IRError with the first broken rule; for a node, with three nodes before and after it.
+  /// - Throws: IRError with the first broken rule; for a node, with three nodes on each side.
   public static func verify(_ graph: Graph, level: Level = .graph) throws {
     var nodes = NodeVerifier(graph, level)
     try nodes.defineInputs()
@@ -21,8 +21,9 @@ public enum Verifier {
         throw IRError("\(error.message)\n\(neighbourhood(of: index, in: graph))")
       }
     }
-    if let value = graph.values.indices.map(ValueID.init).first(where: { !nodes.defined.contains($0) })
-    {
+    if let value = graph.values.indices.map(ValueID.init).first(where: {
+      !nodes.defined.contains($0)
+    }) {
       throw IRError("no input and no node defines \(value)")
     }
     try EndsVerifier(graph, nodes.defined).verify()

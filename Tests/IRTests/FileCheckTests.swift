@@ -40,8 +40,9 @@ import Testing
     #expect(relativeError([.nan], [1]) == .infinity)
     #expect(relativeError([.infinity], [.infinity]) == 0)
     #expect(nmse([3, 4], [3, 5]) == 1.0 / 34)
-    #expect(differences(["a": [1], "b": [2]], ["a": [1], "c": [3]], tolerance: 0)
-      == ["b is new", "c is missing"])
+    #expect(
+      differences(["a": [1], "b": [2]], ["a": [1], "c": [3]], tolerance: 0)
+        == ["b is new", "c is missing"])
     var pairs: [String] = []
     #expect(throws: SweepError.self) {
       try withEvery(1...2, ["x", "y"]) { a, b in

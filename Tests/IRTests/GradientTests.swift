@@ -3,8 +3,8 @@ import Testing
 
 @testable import IR
 
-/// Every gradient rule against central differences of the references, in double precision: the loss is the sum of the
-/// first result times random weights.
+/// Every gradient rule against central differences of the references, in double precision: the loss
+/// is the sum of the first result times random weights.
 @Suite struct GradientTests {
   static let differentiable = OpRegistry.all.filter { $0.gradient != nil }.map(\.name)
 
@@ -21,8 +21,10 @@ import Testing
     }
   }
 
-  /// A rule asked for one gradient gives the same as when asked for all, and none that was not asked for is used.
-  @Test(arguments: differentiable) func gradientsDoNotDependOnWhichAreWanted(_ name: String) throws {
+  /// A rule asked for one gradient gives the same as when asked for all, and none that was not
+  /// asked for is used.
+  @Test(arguments: differentiable) func gradientsDoNotDependOnWhichAreWanted(_ name: String) throws
+  {
     let definition = try OpRegistry.definition(name)
     for sample in definition.samples where !sample.differentiable.isEmpty {
       let check = try GradientCheck(definition, sample)

@@ -81,7 +81,9 @@ import Testing
       }
     }
     #expect(throws: IRError("input \"bits\" has an element that is no bits")) {
-      try interpreter.run(inputs: ["logits": logits, "labels": [0, 0], "bits": logits.map { $0 + 2 }])
+      try interpreter.run(inputs: [
+        "logits": logits, "labels": [0, 0], "bits": logits.map { $0 + 2 },
+      ])
     }
     let error = #expect(throws: IRError.self) {
       try interpreter.run(inputs: ["logits": logits, "labels": [0, 3], "bits": bits])

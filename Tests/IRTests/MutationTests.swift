@@ -2,7 +2,8 @@ import IR
 import TestSupport
 import Testing
 
-/// Thousands of damaged texts: an error or a graph, never a crash, and what still parses prints and parses again.
+/// Thousands of damaged texts: an error or a graph, never a crash, and what still parses prints and
+/// parses again.
 @Suite struct MutationTests {
   private struct Generator {
     let stream: RandomStream

@@ -41,7 +41,8 @@ import Testing
     "preact-resnet18:width=4", "wrn:depth=10,width=1",
   ]
 
-  /// After every pass: verified, round-tripped, and the interpreter computes what it computed before.
+  /// After every pass: verified, round-tripped, and the interpreter computes what it computed
+  /// before.
   @Test(arguments: small, Recipe.allCases)
   func passesKeepTheMeaning(_ name: String, _ recipe: Recipe) throws {
     let model = try Model(
@@ -66,7 +67,8 @@ import Testing
     #expect(!result.nodes.contains { $0.op == "gradient" || $0.op == "relu_grad" })
   }
 
-  /// The gradient of a whole network in training mode against central differences along random directions.
+  /// The gradient of a whole network in training mode against central differences along random
+  /// directions.
   @Test(arguments: ["resnet20:width=4", "preact-resnet18:width=2"])
   func wholeNetworkGradient(_ name: String) throws {
     let model = try Model(
@@ -99,7 +101,8 @@ import Testing
       let gradient = try #require(analytic["d.\(target)"])
       let expected = zip(gradient, direction).reduce(0) { $0 + $1.0 * $1.1 }
       let norm = gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      #expect(norm > 0 && abs(numeric - expected) <= 1e-5 * norm, "\(target): \(numeric), \(expected)")
+      #expect(
+        norm > 0 && abs(numeric - expected) <= 1e-5 * norm, "\(target): \(numeric), \(expected)")
     }
   }
 }

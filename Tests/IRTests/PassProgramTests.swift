@@ -15,7 +15,8 @@ import Testing
     for pass in Pipeline.passes(CompileRequest()) { #expect(tested.contains(pass.name)) }
   }
 
-  /// The result passes its checks, verifies, round-trips through text, and computes what the graph computed before.
+  /// The result passes its checks, verifies, round-trips through text, and computes what the graph
+  /// computed before.
   @Test(arguments: tests) func holds(_ test: ProgramTest) throws {
     let graph = try test.graph()
     try Verifier.verify(graph)
@@ -32,8 +33,9 @@ import Testing
   }
 }
 
-/// Runs passes one by one. After each: the graph verifies, its text parses to the same graph, and the interpreter gives
-/// the same outputs as before (those that are new, and graphs that hold gradient requests, aside).
+/// Runs passes one by one. After each: the graph verifies, its text parses to the same graph, and
+/// the interpreter gives the same outputs as before (those that are new, and graphs that hold
+/// gradient requests, aside).
 func runChecked(
   _ graph: Graph, _ passes: [Pass], inputs: [String: [Double]] = [:], tolerance: Double = 1e-10,
   semantics: Bool = true

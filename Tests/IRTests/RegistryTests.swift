@@ -15,7 +15,9 @@ import Testing
   @Test(arguments: operations) func hasSamplesThatVerify(_ name: String) throws {
     let (definition, samples) = try samples(name)
     #expect(!samples.isEmpty)
-    for sample in samples { try Verifier.verify(Graph(of: definition, sample), level: .selected([name])) }
+    for sample in samples {
+      try Verifier.verify(Graph(of: definition, sample), level: .selected([name]))
+    }
   }
 
   @Test(arguments: operations) func textRoundTrips(_ name: String) throws {
@@ -54,7 +56,8 @@ import Testing
     }
   }
 
-  /// One operand too few, too many, of another dtype, rank or extent: refused, and the operation is named.
+  /// One operand too few, too many, of another dtype, rank or extent: refused, and the operation is
+  /// named.
   @Test(arguments: operations) func refusesWrongOperands(_ name: String) throws {
     let (definition, samples) = try samples(name)
     for sample in samples {

@@ -1,3 +1,4 @@
+import Foundation
 import IR
 import Testing
 
@@ -29,6 +30,19 @@ import Testing
     #expect(graph.header["none"] == .floats([]))
     try Verifier.verify(graph)
     #expect(try Graph(parsing: graph.text) == graph)
+  }
+
+  /// The example of docs/ir.md is a graph, printed as it stands there.
+  @Test func documentedExample() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    let page = try String(contentsOf: root.appendingPathComponent("docs/ir.md"), encoding: .utf8)
+    let blocks = page.components(separatedBy: "```")
+    let example = try #require(blocks.first { $0.hasPrefix("\ngraph @") }).dropFirst()
+    let graph = try Graph(parsing: String(example))
+    try Verifier.verify(graph, level: .differentiated)
+    #expect(graph.withStages() == graph)
+    #expect(graph.text == example)
   }
 
   @Test func keepsStages() throws {
@@ -91,7 +105,9 @@ import Testing
     var graph = try Graph(parsing: Self.attack)
     let compact = graph
     graph.values.insert(graph.values[0], at: 5)
-    func moved(_ value: ValueID) -> ValueID { ValueID(value.index < 5 ? value.index : value.index + 1) }
+    func moved(_ value: ValueID) -> ValueID {
+      ValueID(value.index < 5 ? value.index : value.index + 1)
+    }
     for index in graph.nodes.indices {
       graph.nodes[index].operands = graph.nodes[index].operands.map(moved)
       graph.nodes[index].results = graph.nodes[index].results.map(moved)
@@ -110,7 +126,10 @@ import Testing
     ("graph @x {}\n}", "line 2, column 1: expected nothing after '}', found '}'"),
     ("graph @x {\n  output \"y\" %3\n}", "line 2, column 14: %3 is not defined above"),
     ("graph @x {\n  tap y %3\n}", "line 2, column 7: expected the tap's name in quotes, found 'y'"),
-    ("graph @x {\n input %0 \"é\" weird : f32[1] }", "line 2, column 15: expected a role (parameter"),
+    (
+      "graph @x {\n input %0 \"é\" weird : f32[1] }",
+      "line 2, column 15: expected a role (parameter"
+    ),
     ("graph @x {\n input %0 \"x\" data : f16[1] }", "line 2, column 22: expected a type such as"),
     ("graph @x {\n input %0 \"x\" data : f32[0] }", "line 2, column 22: f32[0] must have extents"),
     (

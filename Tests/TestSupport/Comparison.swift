@@ -1,5 +1,5 @@
-/// The largest difference over the largest expected magnitude; infinite where the counts differ or a value is no
-/// number.
+/// The largest difference over the largest expected magnitude; infinite where the counts differ or
+/// a value is no number.
 public func relativeError(_ actual: [Double], _ expected: [Double]) -> Double {
   guard actual.count == expected.count else { return .infinity }
   var (difference, scale) = (0.0, 0.0)
@@ -19,7 +19,8 @@ public func nmse(_ actual: [Double], _ expected: [Double]) -> Double {
   return error == 0 ? 0 : error / max(norm, .leastNormalMagnitude)
 }
 
-/// The names of entries that are missing on one side, or differ by more than `tolerance`, with the relative error.
+/// The names of entries that are missing on one side, or differ by more than `tolerance`, with the
+/// relative error.
 public func differences(
   _ actual: [String: [Double]], _ expected: [String: [Double]], tolerance: Double
 ) -> [String] {

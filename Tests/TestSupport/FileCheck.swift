@@ -2,9 +2,9 @@ import Foundation
 
 /// Lines such as `// CHECK: relu` in a test, held against a text, after LLVM's FileCheck.
 ///
-/// CHECK searches the lines after the last match, CHECK-NEXT the next line, CHECK-SAME the rest of the line of the last
-/// match; what CHECK-NOT names must not occur between the matches around it; CHECK-COUNT-n is n times CHECK. Runs of
-/// blanks count as one; `{{...}}` is a regular expression.
+/// CHECK searches the lines after the last match, CHECK-NEXT the next line, CHECK-SAME the rest of
+/// the line of the last match; what CHECK-NOT names must not occur between the matches around it;
+/// CHECK-COUNT-n is n times CHECK. Runs of blanks count as one; `{{...}}` is a regular expression.
 public struct FileCheck: Sendable {
   public enum Kind: Hashable, Sendable { case check, next, same, not }
 
@@ -20,7 +20,9 @@ public struct FileCheck: Sendable {
   ///
   /// - Throws: SweepError naming the line of a check that is malformed.
   public init(_ source: String, firstLine: Int = 1) throws {
-    for (index, line) in source.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    for (index, line) in source.split(separator: "\n", omittingEmptySubsequences: false)
+      .enumerated()
+    {
       let text = line.trimmingCharacters(in: .whitespaces)
       guard text.hasPrefix("// CHECK") else { continue }
       let number = firstLine + index
@@ -28,7 +30,9 @@ public struct FileCheck: Sendable {
         throw SweepError(message: "line \(number): a check needs ':'")
       }
       let pattern = text[text.index(after: colon)...].trimmingCharacters(in: .whitespaces)
-      guard !pattern.isEmpty else { throw SweepError(message: "line \(number): the check is empty") }
+      guard !pattern.isEmpty else {
+        throw SweepError(message: "line \(number): the check is empty")
+      }
       try add(String(text[..<colon].dropFirst("// CHECK".count)), pattern, number)
     }
   }

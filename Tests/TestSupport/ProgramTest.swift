@@ -3,9 +3,10 @@ import IR
 
 /// One test of a `.ir` file: a graph in text, what to do with it, and what must come out.
 ///
-/// A file holds one or more, separated by lines `// -----`. Directives are comments: `PASS: name, name` (passes of the
-/// pipeline; none for a mere round trip), `TAPS: name, name`, `FREEZE: name, name`, `MASKS: name, name`, `ERROR: text` where the passes must
-/// fail with an error that contains the text, `TOLERANCE: x` of the comparison of results, and the CHECK lines.
+/// A file holds one or more, separated by lines `// -----`. Directives are comments: `PASS: name,
+/// name` (passes of the pipeline; none for a mere round trip), `TAPS: name, name`, `FREEZE: name,
+/// name`, `MASKS: name, name`, `ERROR: text` where the passes must fail with an error that contains
+/// the text, `TOLERANCE: x` of the comparison of results, and the CHECK lines.
 public struct ProgramTest: Sendable, CustomStringConvertible {
   public var file: String
   public var line: Int
@@ -24,7 +25,8 @@ public struct ProgramTest: Sendable, CustomStringConvertible {
 
   private static func split(_ text: String, file: String) -> [ProgramTest] {
     var tests = [ProgramTest(file: file, line: 1, source: "")]
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+    {
       if line == "// -----" {
         tests.append(ProgramTest(file: file, line: index + 2, source: ""))
       } else {
@@ -40,7 +42,9 @@ public struct ProgramTest: Sendable, CustomStringConvertible {
   public func directive(_ name: String) -> [String] {
     let prefix = "// \(name):"
     return source.split(separator: "\n").filter { $0.hasPrefix(prefix) }.flatMap { line in
-      line.dropFirst(prefix.count).split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+      line.dropFirst(prefix.count).split(separator: ",").map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
     }
   }
 

@@ -1,7 +1,8 @@
 import IR
 
-/// Random elements of a type, the same for the same seed: uniform in (-1, 1), or in [0.5, 1.5) where `positive`; whole
-/// numbers in 0..<integerBound; bits 0 or 1. With `awayFromZero`, |x| is at least that, so that no ReLU is at its kink.
+/// Random elements of a type, the same for the same seed: uniform in (-1, 1), or in [0.5, 1.5)
+/// where `positive`; whole numbers in 0..<integerBound; bits 0 or 1. With `awayFromZero`, |x| is at
+/// least that, so that no ReLU is at its kink.
 public func randomValues(
   _ type: TensorType, seed: UInt64, positive: Bool = false, integerBound: Int = 2,
   awayFromZero margin: Double = 0
@@ -33,8 +34,9 @@ public func randomInputs(
 }
 
 extension Graph {
-  /// Random values for every input but the carried ones, each drawn by its name, so that graphs with different inputs
-  /// agree on those that they share. Variances (names that end in `var`) are positive.
+  /// Random values for every input but the carried ones, each drawn by its name, so that graphs
+  /// with different inputs agree on those that they share. Variances (names that end in `var`) are
+  /// positive.
   public func randomInputs(seed: UInt64 = 0, integerBound: Int = 2) -> [String: [Double]] {
     var result: [String: [Double]] = [:]
     for input in inputs where input.role != .carried {

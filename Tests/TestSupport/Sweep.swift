@@ -1,5 +1,6 @@
 /// Calls `body` for every value, and adds to an error for which one it was thrown.
-public func withEvery<A>(_ name: String, _ values: some Sequence<A>, _ body: (A) throws -> Void) throws
+public func withEvery<A>(_ name: String, _ values: some Sequence<A>, _ body: (A) throws -> Void)
+  throws
 {
   for value in values {
     do {

@@ -11,7 +11,7 @@ import Testing
     case evaluation, attack, featureAttack, training, maskedTraining, clat, criticality
 
     func build(_ model: Model, batch: Int) throws -> (Graph, CompileRequest) {
-      let attack = try Attack(eps: 0.03, step: 0.007, steps: 3)
+      let attack = Attack(eps: 0.03, step: 0.007, steps: 3)
       let layers = [1, model.layers.count - 2]
       switch self {
       case .evaluation:

@@ -4,6 +4,7 @@ import PackageDescription
 let package = Package(
   name: "clat",
   products: [
+    .executable(name: "clat", targets: ["clat"]),
     .library(name: "IR", targets: ["IR"]),
     .library(name: "Models", targets: ["Models"]),
     .library(name: "Engine", targets: ["Engine"]),
@@ -37,6 +38,12 @@ let package = Package(
       dependencies: [
         "IR", "Models", "Engine", "Eager", "Datasets", "Storage",
         .product(name: "Yams", package: "Yams"),
+      ]),
+    .executableTarget(
+      name: "clat",
+      dependencies: [
+        "IR", "Models", "Engine", "Eager", "Adversarial", "Datasets", "Storage",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(name: "TestSupport", dependencies: ["IR"], path: "Tests/TestSupport"),
     .testTarget(

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Engine
+import IR
+import Models
+
+/// `clat inspect`: what the compiler makes of a program.
+struct InspectCommand: ParsableCommand {
+  enum View: String, CaseIterable, ExpressibleByArgument {
+    case graph, program, memory, dot
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "inspect", abstract: "Show what the compiler makes of a program.",
+    discussion: """
+      graph    the graph in IR text, after all passes or after --stop-after
+      program  the static schedule: every kernel call with operands, slices and barriers
+      memory   every buffer of the arena with its offset and lifetime
+      dot      the graph for Graphviz
+
+      Programs: \(ProgramName.list). The passes, in order: \
+      \(Pipeline.passes(CompileRequest()).map(\.name).joined(separator: ", ")).
+
+      EXAMPLES
+        clat inspect graph --model resnet18 --program clat --critical 11,4
+        clat inspect graph --model small-cnn --stop-after differentiate --program train
+        clat inspect memory --model resnet18 --batch 128 --program attack
+        clat inspect dot --model small-cnn | dot -Tsvg > graph.svg
+      """)
+
+  @Argument(help: "graph, program, memory or dot.")
+  var view: View
+
+  @OptionGroup var network: StandaloneModelOptions
+  @OptionGroup var threading: ThreadOptions
+
+  @Option(help: ArgumentHelp("One of \(ProgramName.list)."))
+  var program = ProgramName.forward
+
+  @Option(help: "The layers that CLAT trains, 11,4; the model's last ones unless given.")
+  var critical: IndexList?
+
+  @Option(help: "Also print the graph after this pass; may be repeated.")
+  var printAfter: [String] = []
+
+  @Option(help: "Show the graph as it is after this pass.")
+  var stopAfter: String?
+
+  func run() throws {
+    let passes = Pipeline.passes(CompileRequest()).map(\.name)
+    for name in printAfter + (stopAfter.map { [$0] } ?? []) where !passes.contains(name) {
+      throw Failure.usage("no pass is named '\(name)'; passes: \(passes.joined(separator: ", "))")
+    }
+    let model = try network.make()
+    let (graph, request) = try program.graph(
+      model, batch: network.batch, critical: critical?.values)
+    switch view {
+    case .graph: try Output.write(try optimized(graph, request).text)
+    case .dot: try Output.write(Dot(graph: try optimized(graph, request)).text)
+    case .program: try Output.write(try compiled(graph, request).text)
+    case .memory: try Output.write(try compiled(graph, request).memoryText)
+    }
+  }
+
+  private func optimized(_ graph: Graph, _ request: CompileRequest) throws -> Graph {
+    let manager = PassManager(printAfter: Set(printAfter), stopAfter: stopAfter)
+    let (result, seconds) = try manager.run(graph, Pipeline.passes(request)) { pass, graph in
+      try? Output.write("// after \(pass)\n\(graph.text)")
+    }
+    reportTimes(seconds)
+    return result
+  }
+
+  private func compiled(_ graph: Graph, _ request: CompileRequest) throws -> Program {
+    guard stopAfter == nil else {
+      throw Failure.usage("--stop-after goes with graph and dot, not with \(view.rawValue)")
+    }
+    let options = Compiler.Options(
+      threads: try threading.resolve(), passes: PassManager(printAfter: Set(printAfter)))
+    let result = try Compiler.compile(graph, request, options: options) { pass, graph in
+      try? Output.write("// after \(pass)\n\(graph.text)")
+    }
+    reportTimes(result.seconds)
+    return result.program
+  }
+
+  private func reportTimes(_ seconds: [(pass: String, seconds: Double)]) {
+    let list = seconds.map { "\($0.pass) \($0.seconds.duration)" }.joined(separator: ", ")
+    Output.note("clat: \(list)")
+  }
+}

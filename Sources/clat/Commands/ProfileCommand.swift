@@ -1,0 +1,56 @@
+import ArgumentParser
+import Engine
+import Foundation
+import IR
+import Models
+import Storage
+
+/// `clat profile`: where the time of a program goes.
+struct ProfileCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "profile", abstract: "Show where the time of a program goes.",
+    discussion: """
+      Runs a compiled program on random images and prints, for every kernel call, its time in one \
+      run (attack steps added up), its share, GFLOP/s and GB/s; then the same by kernel; then the \
+      calls that lose the most time against a roofline: the best GFLOP/s and GB/s that any call \
+      of this very profile reached.
+
+      EXAMPLES
+        clat profile --model resnet18 --batch 128 --program attack
+        clat profile --model resnet20 --program train --json
+      """)
+
+  @OptionGroup var network: StandaloneModelOptions
+  @OptionGroup var threading: ThreadOptions
+
+  @Option(help: ArgumentHelp("One of \(ProgramName.list)."))
+  var program = ProgramName.train
+
+  @Option(help: "The layers that CLAT trains, 11,4; the model's last ones unless given.")
+  var critical: IndexList?
+
+  @Option(help: "Runs that are averaged, after one that is not.")
+  var runs = 5
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  func run() throws {
+    guard runs > 0 else { throw Failure.usage("--runs \(runs): expected at least 1") }
+    let model = try network.make()
+    let (graph, request) = try program.graph(
+      model, batch: network.batch, critical: critical?.values)
+    let options = Compiler.Options(threads: try threading.resolve())
+    let bench = try Workbench(model, batch: network.batch)
+    let executable = try Executable(
+      Compiler.compile(graph, request, options: options).program, store: bench.store)
+    executable.run()
+    executable.isProfiling = true
+    let clock = ContinuousClock()
+    let seconds = clock.measure { for _ in 0..<runs { executable.run() } } / .seconds(1)
+    let report = ProfileReport(executable, runs: runs, wallSeconds: seconds / Double(runs))
+    if json { try Output.json(report.json(model, network.batch)) } else {
+      try Output.write(report.text)
+    }
+  }
+}

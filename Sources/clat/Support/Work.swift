@@ -1,0 +1,94 @@
+import Adversarial
+import ArgumentParser
+import Eager
+import Engine
+import IR
+import Models
+
+/// A unit of work that `clat benchmark` times: one batch through one or more programs.
+enum Work: String, CaseIterable, ExpressibleByArgument {
+  case forward, train, pgd
+  /// PGD-10 and a training step on what it found.
+  case pgdAT = "pgd-at"
+  /// CLAT's inner maximisation and its weight update.
+  case clat
+  /// PGD-10 and the feature distances of all layers.
+  case criticality
+
+  static let list = allCases.map(\.rawValue).joined(separator: ", ")
+
+  /// The programs in order; each but the last leaves `x_adv` for the next.
+  func programs(_ model: Model, batch: Int, critical: [Int]?) throws -> [(Graph, CompileRequest)] {
+    func graph(_ name: ProgramName, images: String = "x") throws -> (Graph, CompileRequest) {
+      try name.graph(model, batch: batch, critical: critical, images: images)
+    }
+    switch self {
+    case .forward: return [try graph(.forward)]
+    case .train: return [try graph(.train)]
+    case .pgd: return [try graph(.attack)]
+    case .pgdAT: return [try graph(.attack), try graph(.train, images: "x_adv")]
+    case .clat: return [try graph(.clatAttack), try graph(.clat)]
+    case .criticality: return [try graph(.attack), try graph(.criticality)]
+    }
+  }
+}
+
+/// What executes programs in a benchmark.
+enum EngineName: String, CaseIterable, ExpressibleByArgument {
+  case compiled, eager
+}
+
+/// Work made ready on one engine.
+protocol PreparedWork {
+  /// Seconds spent compiling.
+  var compileSeconds: Double { get }
+  /// Bytes of arena and tensors, where the engine knows them beforehand.
+  var plannedBytes: Int? { get }
+  func run() throws
+}
+
+struct CompiledWork: PreparedWork {
+  let compileSeconds: Double
+  let plannedBytes: Int?
+  private let programs: [Executable]
+  private let store: TensorStore
+
+  init(_ graphs: [(Graph, CompileRequest)], _ store: TensorStore, threads: Int) throws {
+    let options = Compiler.Options(threads: threads)
+    let results = try graphs.map { try Compiler.compile($0.0, $0.1, options: options) }
+    compileSeconds = results.reduce(0) { $0 + $1.totalSeconds }
+    programs = try results.map { try Executable($0.program, store: store) }
+    let external = store.names.reduce(0) { $0 + (store[$1]?.type.byteCount ?? 0) }
+    plannedBytes = results.reduce(external) { $0 + $1.program.arenaBytes }
+    self.store = store
+  }
+
+  func run() throws {
+    for (index, program) in programs.enumerated() {
+      program.run()
+      if index + 1 < programs.count { try program.copyOutput("x_adv", to: "x_adv") }
+    }
+  }
+}
+
+struct EagerWork: PreparedWork {
+  let compileSeconds = 0.0
+  let plannedBytes: Int? = nil
+  private let programs: [EagerExecutor]
+  private let store: TensorStore
+
+  init(_ graphs: [(Graph, CompileRequest)], _ store: TensorStore, threads: Int) throws {
+    programs = try graphs.map { try EagerExecutor($0.0, $0.1, store: store, threads: threads) }
+    self.store = store
+  }
+
+  func run() throws {
+    for (index, program) in programs.enumerated() {
+      try program.run()
+      guard index + 1 < programs.count else { continue }
+      let moved = try program.output("x_adv")
+      try store.tensor("x_adv", moved.type).pointer.copyMemory(
+        from: moved.pointer, byteCount: moved.type.byteCount)
+    }
+  }
+}

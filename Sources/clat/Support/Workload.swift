@@ -1,0 +1,57 @@
+import Adversarial
+import ArgumentParser
+import Engine
+import IR
+import Models
+
+/// One of the programs that training and evaluation consist of.
+enum ProgramName: String, CaseIterable, ExpressibleByArgument {
+  case forward, attack, train, clat, criticality
+  /// CLAT's inner maximisation.
+  case clatAttack = "clat-attack"
+
+  static let list = allCases.map(\.rawValue).joined(separator: ", ")
+
+  /// The program's graph as the recipe builds it, and what to compile it with.
+  ///
+  /// - Parameter critical: the layers that CLAT trains; the last ones unless given.
+  func graph(
+    _ model: Model, batch: Int, critical: [Int]?, images: String = "x",
+    attack: Attack = .paper
+  ) throws -> (Graph, CompileRequest) {
+    let layers = try ProgramName.critical(model, critical)
+    switch self {
+    case .forward:
+      return (try EvaluationGraph.build(model, batch: batch, images: images), CompileRequest())
+    case .attack:
+      return (try AttackGraph.build(model, batch: batch, attack), CompileRequest())
+    case .train:
+      return (try TrainingGraph.build(model, batch: batch, images: images), CompileRequest())
+    case .clat:
+      return (
+        try ClatGraph.build(model, batch: batch, layers: layers),
+        try ClatGraph.request(model, layers: layers)
+      )
+    case .criticality:
+      return (try CriticalityGraph.build(model, batch: batch), CompileRequest())
+    case .clatAttack:
+      return (
+        try AttackGraph.build(model, batch: batch, attack, .features(layers: layers)),
+        CompileRequest()
+      )
+    }
+  }
+
+  /// The given layers after a check, or the model's last ones.
+  static func critical(_ model: Model, _ given: [Int]?) throws -> [Int] {
+    guard let given else {
+      return Array(model.layers.indices.suffix(model.defaultCriticalCount))
+    }
+    if let wrong = given.first(where: { !model.layers.indices.contains($0) }) {
+      throw Failure.usage(
+        "--critical \(wrong): \(model.name) has layers 0...\(model.layers.count - 1)")
+    }
+    guard !given.isEmpty else { throw Failure.usage("--critical: expected at least one layer") }
+    return given
+  }
+}

@@ -16,8 +16,8 @@ struct Clat: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      ModelsCommand.self, InspectCommand.self, ProfileCommand.self, BenchmarkCommand.self,
-      DoctorCommand.self,
+      EvaluateCommand.self, PredictCommand.self, CriticalityCommand.self, ModelsCommand.self,
+      InspectCommand.self, ProfileCommand.self, BenchmarkCommand.self, DoctorCommand.self,
     ])
 
   static func main() {

@@ -33,7 +33,7 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(help: "The layers that CLAT trains, 11,4; the model's last ones unless given.")
   var critical: IndexList?
 
-  @Option(help: "Runs of each engine, after one that is not counted.")
+  @Option(help: "Runs of each engine at least, after one that is not counted; more if they are short.")
   var runs = 5
 
   @Flag(help: "Print JSON.")
@@ -73,7 +73,10 @@ struct BenchmarkCommand: ParsableCommand {
           model: model.name, batch: network.batch, work: work, engine: engine, threads: threads,
           compileSeconds: item.compileSeconds, peakBytes: item.plannedBytes ?? grown))
     }
-    for _ in 0..<runs {
+    let start = ContinuousClock.now
+    var round = 0
+    while round < runs || (round < 100 && ContinuousClock.now - start < .seconds(1)) {
+      round += 1
       for (index, item) in prepared.enumerated() {
         rows[index].seconds.append(
           try ContinuousClock().measure { try item.run() } / .seconds(1))

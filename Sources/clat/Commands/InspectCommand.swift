@@ -45,6 +45,9 @@ struct InspectCommand: ParsableCommand {
   @Option(help: "Show the graph as it is after this pass.")
   var stopAfter: String?
 
+  @Flag(help: "Show the seconds of every pass on standard error.")
+  var timing = false
+
   func run() throws {
     let passes = Pipeline.passes(CompileRequest()).map(\.name)
     for name in printAfter + (stopAfter.map { [$0] } ?? []) where !passes.contains(name) {
@@ -84,6 +87,7 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func reportTimes(_ seconds: [(pass: String, seconds: Double)]) {
+    guard timing else { return }
     let list = seconds.map { "\($0.pass) \($0.seconds.duration)" }.joined(separator: ", ")
     Output.note("clat: \(list)")
   }

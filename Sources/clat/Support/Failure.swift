@@ -48,7 +48,11 @@ struct Failure: Error, CustomStringConvertible {
     }
     if Clat.exitCode(for: error) == .success { Clat.exit(withError: error) }
     let code = Clat.exitCode(for: error).rawValue
-    Output.note("clat: \(Clat.message(for: error)); see 'clat --help'")
+    let named = CommandLine.arguments.dropFirst().first { !$0.hasPrefix("-") }
+    let command = Clat.configuration.subcommands.compactMap { $0.configuration.commandName }
+      .first { $0 == named }
+    let message = Clat.message(for: error).trimmingCharacters(in: ["."])
+    Output.note("clat: \(message); see 'clat \(command.map { $0 + " " } ?? "")--help'")
     Foundation.exit(code == 1 ? Code.internalError.rawValue : code)
   }
 
@@ -58,6 +62,7 @@ struct Failure: Error, CustomStringConvertible {
     case let error as ModelError: Failure(.usage, error.description)
     case let error as DatasetError: Failure(code(error), error.description)
     case let error as StorageError: Failure(code(error), error.description)
+    case let error as RecipeError: Failure(.badData, error.description)
     case let error as IRError: Failure(.internalError, error.description)
     default: nil
     }

@@ -26,7 +26,7 @@ enum Output {
   }
 }
 
-/// Rows of text with aligned columns; columns whose cells are numbers stand to the right.
+/// Rows of text with aligned columns; columns of numbers stand to the right, but never the first.
 struct Table {
   private var rows: [[String]]
 
@@ -38,7 +38,10 @@ struct Table {
     let columns = rows.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in rows.map { cell($0, column).count }.max() ?? 0 }
     let numeric = (0..<columns).map { column in
-      rows.dropFirst().allSatisfy { cell($0, column).first.map { "-.0123456789".contains($0) } ?? true }
+      column > 0
+        && rows.dropFirst().allSatisfy { row in
+          cell(row, column).first.map { "-.0123456789".contains($0) } ?? true
+        }
     }
     return rows.map { row in
       let cells = (0..<columns).map { column in
@@ -66,6 +69,9 @@ extension BidirectionalCollection {
 extension Double {
   /// With a fixed number of decimals.
   func fixed(_ decimals: Int) -> String { String(format: "%.\(decimals)f", self) }
+
+  /// With four digits and an exponent.
+  var scientific: String { String(format: "%.3e", self) }
 
   /// Seconds in the unit that reads best.
   var duration: String {

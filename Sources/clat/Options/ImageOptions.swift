@@ -1,0 +1,49 @@
+import Adversarial
+import ArgumentParser
+import Datasets
+import Models
+import Storage
+
+extension Split: ExpressibleByArgument {}
+
+/// A trained network and images to show it.
+struct ImageOptions: ParsableArguments {
+  @OptionGroup var network: ModelOptions
+
+  @Option(help: "Weights as safetensors with PyTorch's names, a checkpoint, or a run's folder.")
+  var weights: String
+
+  @Option(help: "'digits', a CIFAR-10 or CIFAR-100 binary folder, or a .bin file of its records.")
+  var data: String
+
+  @Option(help: "Use only the first images.")
+  var count: Int?
+
+  @Option(help: "Seed of all random draws.")
+  var seed: UInt64 = 0
+
+  @OptionGroup var threading: ThreadOptions
+
+  func load(split: Split) throws -> Dataset {
+    let dataset = try Dataset.load(data, split: split)
+    guard let count else { return dataset }
+    guard (1...dataset.count).contains(count) else {
+      throw Failure.usage(
+        "--count \(count): expected 1...\(dataset.count) (\(data) \(split.rawValue))")
+    }
+    return try dataset.subset(count)
+  }
+
+  /// The network with its weights, ready for images like those of `dataset`.
+  func session(for dataset: Dataset) throws -> ModelSession {
+    let model = try network.make(for: dataset)
+    let values = try Weights.read(weights, model)
+    return try ModelSession(model, values: values, threads: try threading.resolve())
+  }
+
+  static func check(batch: Int) throws {
+    guard (1...BatchPlan.maximumBatchSize).contains(batch) else {
+      throw Failure.usage("--batch \(batch): expected 1...\(BatchPlan.maximumBatchSize)")
+    }
+  }
+}

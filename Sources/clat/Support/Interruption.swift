@@ -1,0 +1,22 @@
+import Foundation
+import Synchronization
+
+/// SIGINT and SIGTERM as a flag that loops ask; a second signal ends the process at once.
+enum Interruption {
+  private static let flag = Atomic<Bool>(false)
+
+  static var isRequested: Bool { flag.load(ordering: .relaxed) }
+
+  /// From now on signals set the flag.
+  static func listen() {
+    // The global is initialised here and not in the handler.
+    flag.store(false, ordering: .relaxed)
+    for number in [SIGINT, SIGTERM] {
+      signal(number) { _ in
+        if Interruption.flag.exchange(true, ordering: .relaxed) { _exit(130) }
+      }
+    }
+  }
+
+  static let failure = Failure(.interrupted, "interrupted")
+}

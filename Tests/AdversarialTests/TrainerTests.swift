@@ -148,6 +148,24 @@ private final class TemporaryFolder {
     #expect(message { _ = try trainer(["model.mean=[1, 2]", "model.std=[1, 1]"]) } != "no error")
   }
 
+  @Test func divergenceIsAnError() throws {
+    let trainer = try trainer(["optimizer.lr=1e30", "base.method=standard"])
+    #expect(message { _ = try trainer.run() }.contains("a smaller learning rate may help"))
+  }
+
+  @Test func recipesStartFromStoredWeights() throws {
+    let folder = TemporaryFolder()
+    let directory = try RunDirectory.create(at: folder.path, recipe: "")
+    let path = try directory.save(try trainer(["seed=5"]).checkpoint())
+    let trainer = try trainer(["model.weights=\(path)"])
+    let stored = Dictionary(
+      uniqueKeysWithValues: try Checkpoint.read(path).model.map { ($0.name, $0) })
+    for tensor in try trainer.checkpoint().model { #expect(stored[tensor.name] == tensor) }
+    #expect(message { _ = try TrainerTests.missing() }.contains("not found"))
+  }
+
+  private static func missing() throws { _ = try trainer(["model.weights=none.safetensors"]) }
+
   @Test func trainingLearns() throws {
     let trainer = try trainer([
       "model.name=small-cnn:width=16", "data.limit=null", "base.epochs=8", "clat.epochs=4",

@@ -42,6 +42,7 @@ extension Recipe {
       try visitor.value("name", &model.name)
       try visitor.value("mean", &model.mean)
       try visitor.value("std", &model.std)
+      try visitor.value("weights", &model.weights)
     }
     try visitor.section("data") { visitor in
       try visitor.value("source", &data.source)

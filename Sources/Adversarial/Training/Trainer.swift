@@ -26,15 +26,14 @@ public final class Trainer {
 
   var state = TrainerState()
 
-  /// A run from fresh weights, or from `weights`.
+  /// A run from the recipe's weights.
   ///
   /// - Parameters:
   ///   - directory: gets metrics, log, selections and checkpoints; nil to keep nothing.
-  ///   - weights: a model's tensors to start from; `weightsFile` names them in errors.
-  /// - Throws: ModelError, IRError, RecipeError where recipe and data do not fit.
+  /// - Throws: ModelError, IRError, RecipeError where recipe and data do not fit; StorageError for
+  ///   weights that cannot be used.
   public init(
-    _ recipe: Recipe, data: TrainingData, directory: RunDirectory? = nil,
-    weights: [StoredTensor]? = nil, weightsFile: String = "weights"
+    _ recipe: Recipe, data: TrainingData, directory: RunDirectory? = nil
   ) throws {
     try recipe.check()
     self.recipe = recipe
@@ -42,7 +41,9 @@ public final class Trainer {
     self.directory = directory
     let model = try recipe.makeModel(for: data.train)
     session = try ModelSession(model, seed: recipe.seed, threads: recipe.threads)
-    if let weights { try session.load(weights, file: weightsFile) }
+    if let file = recipe.model.weights {
+      try session.load(Safetensors.read(file).tensors, file: file)
+    }
     if recipe.clat.epochs > 0 {
       let selection = recipe.clat.selection
       if selection.rule == .fixed {

@@ -13,9 +13,13 @@
 
 #include "../gemm/tile.inc.h"
 
+#include "../gemm/slide.inc.h"
+
 #include "copy_row.inc.h"
 #include "finish.inc.h"
 #include "few_channels.inc.h"
+#include "slide.inc.h"
+
 #include "gather.inc.h"
 #include "pack.inc.h"
 #include "weight_grad.inc.h"

@@ -167,12 +167,19 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
       clat_conv_gather_reference(args, begin, end, scratch); // kernels beyond 68 by 68
       return;
     }
+#if TILE_ROWS == 14
+  slide_plan slide;
+#endif
   const int64_t together = a->phases == 1 ? end - begin : max64(1, PHASE_PIXELS / a->in_pixels);
   for (int64_t first = begin; first < end; first += together)
     for (int i = 0; i < a->phases; i++) {
       const int64_t last = min64(end, first + together);
       if (few_channels_fit(a, &a->phase[i]))
         gather_few_channels(a, &a->phase[i], first, last, scratch);
+#if TILE_ROWS == 14
+      else if (plan_slide(a, &a->phase[i], &slide, scratch))
+        slide_phase(a, &a->phase[i], &slide, first, last, scratch);
+#endif
       else gather_phase(a, &a->phase[i], first, last, scratch);
     }
 }

@@ -1,0 +1,188 @@
+// Convolutions with few input channels whose taps form a window that slides over a grid, which the
+// offset table itself must show. Blocks of the input are copied with their padding, in blocks of 16
+// channels, so that a register tile reads from one address at constant distances.
+
+#define SLIDE_MAP (64 << 10)  // pixels of the padded input
+#define SLIDE_COPY (6 << 10)  // floats of copied input, which stay in L1 beside a panel's weights
+#define SLIDE_DEPTH 640       // taps times channels at most, so that a panel does stay
+#define SLIDE_TILE_PIXELS 16
+
+typedef struct {
+  int64_t width, height;         // output pixels of a row, rows of the phase
+  int64_t line, lines, stride;   // taps of a line, lines, input pixels between output pixels
+  int64_t map_width, map_height; // input pixels of a row with its padding, rows
+  int64_t tile_width;            // of SLIDE_TILE_PIXELS
+  int backwards;                 // the taps run against the input
+  slide_kernel *kernel;
+  int32_t *map; // [map_height][map_width] input pixel, -1 in the padding
+} slide_plan;
+
+/// The input pixel at the window's v-th place.
+INLINE int32_t window(const clat_conv_phase *ph, const slide_plan *s, int64_t p, int64_t v) {
+  return ph->in[p * ph->taps + (s->backwards ? ph->taps - 1 - v : v)];
+}
+
+/// A pixel p such that all taps of p and of p + 1 lie inside, or -1.
+static int64_t inner_pixel(const clat_conv_phase *ph) {
+  int64_t inside = 0;
+  for (int64_t p = ph->pixels / 2; p < ph->pixels; p++) {
+    int32_t any = 0;
+    for (int64_t t = 0; t < ph->taps; t++) any |= ph->in[p * ph->taps + t];
+    inside = any < 0 ? 0 : inside + 1;
+    if (inside == 2) return p - 1;
+  }
+  return -1;
+}
+
+/// Pixels until the window no longer slides along the row.
+static int64_t row_width(const clat_conv_phase *ph, const slide_plan *s, int64_t inner) {
+  if (s->line == 1 && s->lines == 1) return ph->pixels % 16 ? 8 : 16; // of any width
+  if (s->line == 1) { // until the second line sees what the first saw
+    for (int64_t p = 1; inner + p < ph->pixels; p++)
+      if (window(ph, s, inner, 1) == window(ph, s, inner + p, 0)) return p;
+    return ph->pixels;
+  }
+  for (int64_t p = 1; p < ph->pixels; p++)
+    for (int64_t v = 0; v < ph->taps; v++)
+      if (v % s->line + s->stride < s->line &&
+          window(ph, s, p, v) != window(ph, s, p - 1, v + s->stride))
+        return p;
+  return ph->pixels;
+}
+
+/// Lays the map out and holds every entry of the offset table against it.
+static int map_window(const clat_conv_phase *ph, const slide_plan *s) {
+  const int64_t across = s->line == 1 ? 1 : s->stride, down = s->lines == 1 ? 1 : s->stride;
+  int32_t wrong = 0;
+  for (int64_t i = 0; i < s->map_width * s->map_height; i++) s->map[i] = -1;
+  for (int verify = 0; verify < 2; verify++)
+    for (int64_t p = 0; p < ph->pixels; p++) {
+      const int64_t y = p / s->width;
+      int32_t *map = s->map + y * down * s->map_width + (p - y * s->width) * across;
+      for (int64_t v = 0; v < ph->taps; v++) {
+        int32_t *at = map + v / s->line * s->map_width + v % s->line;
+        if (verify) wrong |= *at ^ window(ph, s, p, v);
+        else *at = window(ph, s, p, v);
+      }
+    }
+  return wrong == 0;
+}
+
+static slide_kernel *find_slide_kernel(slide_plan *s) {
+  static slide_kernel *const wide[] = {0, slide_1x16_1_1, slide_1x16_2_1, slide_1x16_3_1},
+                             *const high[] = {0, slide_2x8_1_1, slide_2x8_2_1, slide_2x8_3_1};
+  const int64_t narrow = (s->width + 7) / 8 * 8, whole = (s->width + 15) / 16 * 16;
+  const int high_tile = narrow < whole;
+  s->tile_width = high_tile ? 8 : 16;
+  if (4 * s->width < 3 * (high_tile ? narrow : whole)) return NULL; // tiles mostly empty
+  if (s->line == 1 || s->stride == 1) return (high_tile ? high : wide)[s->line];
+  if (s->line == 3 && s->stride == 2) return high_tile ? slide_2x8_3_2 : slide_1x16_3_2;
+  return NULL;
+}
+
+/// Finds the window in a phase's table; 0 where there is none that a tile exists for.
+static int plan_slide(const clat_conv_args *a, const clat_conv_phase *ph, slide_plan *s,
+                      char *scratch) {
+  if (ph->taps < 1 || ph->taps * (int64_t)a->in_channels > SLIDE_DEPTH) return 0;
+  const int64_t inner = inner_pixel(ph);
+  if (inner < 0) return 0;
+  const int32_t *in = ph->in + inner * ph->taps;
+  *s = (slide_plan){.map = (int32_t *)scratch, .line = 1};
+  s->backwards = ph->taps > 1 && in[1] < in[0];
+  const int32_t along = s->backwards ? -1 : 1;
+  while (s->line < ph->taps && in[s->line] - in[s->line - 1] == along) s->line++;
+  s->lines = ph->taps / s->line;
+  s->stride = in[ph->taps] - in[0];
+  if (s->line > 3 || s->lines * s->line != ph->taps || s->stride < 1) return 0;
+  if (ph->taps > 1 && s->stride > 2) return 0;
+  s->width = row_width(ph, s, inner);
+  s->height = ph->pixels / s->width;
+  if (s->width * s->height != ph->pixels) return 0;
+  s->kernel = find_slide_kernel(s);
+  s->map_width = (s->width - 1) * (s->line == 1 ? 1 : s->stride) + s->line;
+  s->map_height = (s->height - 1) * (s->lines == 1 ? 1 : s->stride) + s->lines;
+  return s->kernel && s->map_width * s->map_height <= SLIDE_MAP && map_window(ph, s);
+}
+
+/// Rows of the padded input, [channel block][row][pixel][SLIDE_BLOCK].
+static void copy_rows(const clat_conv_args *a, const slide_plan *s, const float *x, int64_t row,
+                      int64_t rows, int64_t block_stride, float *to) {
+  const int32_t *map = s->map + row * s->map_width;
+  const int64_t pixels = rows * s->map_width;
+  for (int64_t c = 0; c < a->in_channels; c += SLIDE_BLOCK, to += block_stride) {
+    const int lanes = (int)min64(SLIDE_BLOCK, a->in_channels - c);
+    for (int64_t i = 0; i < pixels; i++) {
+      const float *from = map[i] < 0 ? zero_row : x + (int64_t)map[i] * a->x_stride + c;
+      v16 v;
+      if (lanes == 16) load16(&v, from);
+      else load_lanes(&v, from, lanes);
+      store16(to + i * SLIDE_BLOCK, &v);
+    }
+  }
+}
+
+typedef struct {
+  const clat_conv_args *a;
+  const clat_conv_phase *phase;
+  const slide_plan *s;
+  int64_t image, first, rows; // of the block's output
+  slide_tile tile;            // its x the block's
+} slide_block;
+
+/// One panel of a block from channel n on.
+static void slide_panel(const slide_block *g, int64_t n) {
+  const clat_conv_args *a = g->a;
+  const slide_plan *s = g->s;
+  const int64_t across = s->line == 1 ? 1 : s->stride, height = SLIDE_TILE_PIXELS / s->tile_width;
+  slide_tile tile = g->tile;
+  const int lanes = (int)min64(16, a->out_channels - n);
+  tile.weights += n * g->phase->taps * a->in_channels;
+  for (int64_t y = 0; y < g->rows; y += height)
+    for (int64_t c = 0; c < s->width; c += s->tile_width) {
+      const int64_t wide = min64(s->tile_width, s->width - c), high = min64(height, g->rows - y);
+      const int32_t *out = g->phase->out + (g->first + y) * s->width + c;
+      tile.x = g->tile.x + y * tile.tile_stride + c * across * SLIDE_BLOCK;
+      for (int64_t i = 0; i < high; i++)
+        for (int64_t j = 0; j < wide; j++)
+          __builtin_prefetch(a->y + (g->image * a->out_pixels + out[i * s->width + j]) * a->y_stride + n, 1);
+      s->kernel(&tile);
+      for (int64_t i = 0; i < high; i++)
+        for (int64_t j = 0; j < wide; j++) {
+          v16 sum;
+          load16(&sum, tile.sums + (i * s->tile_width + j) * 16);
+          const int64_t pixel = g->image * a->out_pixels + out[i * s->width + j];
+          if (lanes == 16) finish_panel(a, pixel, (int)n, 16, &sum);
+          else finish_panel(a, pixel, (int)n, lanes, &sum);
+        }
+    }
+}
+
+static void slide_phase(const clat_conv_args *a, const clat_conv_phase *phase, const slide_plan *s,
+                        int64_t begin, int64_t end, char *scratch) {
+  const int64_t blocks = (a->in_channels + SLIDE_BLOCK - 1) / SLIDE_BLOCK,
+                row_floats = s->map_width * SLIDE_BLOCK, down = s->lines == 1 ? 1 : s->stride;
+  const int64_t fit = (SLIDE_COPY / (row_floats * blocks) - s->lines) / down + 1;
+  const int64_t height = max64(2, fit / 2 * 2);
+  float *copies = (float *)(scratch + SLIDE_MAP * sizeof(int32_t));
+  const int64_t backwards = s->backwards ? -1 : 1, depth = a->in_channels * 16;
+  slide_block g = {.a = a, .phase = phase, .s = s};
+  g.tile = (slide_tile){
+      .x = copies + 16 * SLIDE_TILE_PIXELS,
+      .row_stride = row_floats,
+      .tile_stride = row_floats * down,
+      .block_stride = ((height - 1) * down + s->lines) * row_floats,
+      .channels = a->in_channels,
+      .lines = s->lines,
+      .weights = a->packed + phase->packed_offset + (s->backwards ? phase->taps - 1 : 0) * depth,
+      .tap_stride = backwards * depth,
+      .sums = copies,
+  };
+  for (g.image = begin; g.image < end; g.image++)
+    for (g.first = 0; g.first < s->height; g.first += height) {
+      g.rows = min64(height, s->height - g.first);
+      copy_rows(a, s, a->x + g.image * a->in_pixels * a->x_stride, g.first * down,
+                (g.rows - 1) * down + s->lines, g.tile.block_stride,
+                copies + 16 * SLIDE_TILE_PIXELS);
+      for (int64_t n = 0; n < a->out_channels; n += 16) slide_panel(&g, n);
+    }
+}

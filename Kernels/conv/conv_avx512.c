@@ -1,9 +1,11 @@
 #if defined(__x86_64__)
 #include "conv_reference.h"
 
+#include <immintrin.h>
 #include <string.h>
 
 #define ISA avx512
+#define MASKED_LANES
 #define TILE_ROWS 14
 #define TILE_PANELS 2
 

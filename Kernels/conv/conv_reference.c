@@ -34,7 +34,7 @@ static void gather_pixel(const clat_conv_args *a, const clat_conv_phase *ph, int
     if (a->residual) y += a->residual[pixel * a->residual_stride + n];
     if (a->relu) {
       if (bits) bits[n / 8] |= (uint8_t)((y > 0) << (n % 8));
-      y = y > 0 ? y : 0;
+      y = y <= 0 ? 0 : y; // not `y > 0 ? y : 0`, which would hide a NaN
     } else if (a->mask_bits && !bit(a->mask_bits, pixel, channels, n)) {
       y = 0;
     }

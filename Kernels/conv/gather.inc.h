@@ -109,11 +109,17 @@ static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels,
 }
 
 /// A phase without taps: the epilogue of zeros.
-static void gather_nothing(const gather_plan *g, int64_t count) {
-  memset(g->sums, 0, TILE_ROWS * 16 * sizeof(float));
-  for (int64_t q = 0; q < count; q += TILE_ROWS)
-    for (int n = 0; n < g->a->out_channels; n += 16)
-      finish_tile(g->a, g->sums, g->pixel + q, (int)min64(TILE_ROWS, count - q), n, 1);
+static void gather_nothing(const clat_conv_args *a, const clat_conv_phase *phase, int64_t begin,
+                           int64_t end) {
+  for (int64_t image = begin; image < end; image++)
+    for (int64_t p = 0; p < phase->pixels; p++)
+      for (int n = 0; n < a->out_channels; n += 16) {
+        v16 zero = (v16)0.0f;
+        const int lanes = a->out_channels - n;
+        const int64_t pixel = image * a->out_pixels + phase->out[p];
+        if (lanes >= 16) finish_panel(a, pixel, n, 16, &zero);
+        else finish_panel(a, pixel, n, lanes, &zero);
+      }
 }
 
 /// How a phase is cut. Sums depend on the chunks, so these depend on shapes alone.
@@ -150,7 +156,6 @@ static void gather_phase(const clat_conv_args *a, const clat_conv_phase *phase, 
   for (g.start = 0; g.start < g.total; g.start += g.block) {
     const int64_t count = min64(g.block, g.total - g.start);
     address_block(&g, count);
-    if (g.taps == 0) gather_nothing(&g, count);
     for (int n = 0; n < a->out_channels; n += TILE_PANELS * 16) {
       const int panels = (int)min64(TILE_PANELS, (a->out_channels - n + 15) / 16);
       for (int64_t tap = 0; tap < g.taps; tap += g.group)
@@ -174,7 +179,8 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
   for (int64_t first = begin; first < end; first += together)
     for (int i = 0; i < a->phases; i++) {
       const int64_t last = min64(end, first + together);
-      if (few_channels_fit(a, &a->phase[i]))
+      if (a->phase[i].taps == 0) gather_nothing(a, &a->phase[i], first, last);
+      else if (few_channels_fit(a, &a->phase[i]))
         gather_few_channels(a, &a->phase[i], first, last, scratch);
 #if TILE_ROWS == 14
       else if (plan_slide(a, &a->phase[i], &slide, scratch))

@@ -127,33 +127,66 @@ typedef struct {
   const slide_plan *s;
   int64_t image, first, rows; // of the block's output
   slide_tile tile;            // its x the block's
+  const float *next, *end;    // the next block's input, as far as it lies in this slice
+  int64_t share;              // of the next block's input, bytes for each tile
 } slide_block;
 
+/// Asks for the lines that a tile's epilogue will touch, while it still sums.
+INLINE void prefetch_tile(const clat_conv_args *a, const int32_t *out, int64_t image, int64_t wide,
+                          int64_t n) {
+  for (int64_t j = 0; j < wide; j++) {
+    const int64_t pixel = image * a->out_pixels + out[j];
+    __builtin_prefetch(a->y + pixel * a->y_stride + n, 1);
+    if (a->residual) __builtin_prefetch(a->residual + pixel * a->residual_stride + n);
+  }
+}
+
+INLINE void finish_row(const clat_conv_args *a, const float *sums, const int32_t *out,
+                       int64_t image, int64_t wide, int64_t n) {
+  const int lanes = (int)min64(16, a->out_channels - n);
+  for (int64_t j = 0; j < wide; j++) {
+    const int64_t pixel = image * a->out_pixels + out[j];
+    v16 sum;
+    load16(&sum, sums + j * 16);
+    if (lanes == 16) finish_panel(a, pixel, (int)n, 16, &sum);
+    else finish_panel(a, pixel, (int)n, lanes, &sum);
+  }
+}
+
+/// The epilogue of one row of a tile; the usual ones without a question at every pixel.
+static void slide_finish(const clat_conv_args *a, const float *sums, const int32_t *out,
+                         int64_t image, int64_t wide, int64_t n) {
+  clat_conv_args known = *a;
+  if (!a->residual && !a->relu && !a->mask_bits && !a->bias) {
+    known.residual = known.bias = NULL, known.mask_bits = NULL, known.relu = 0;
+    finish_row(&known, sums, out, image, wide, n);
+  } else if (a->bias && a->relu && a->relu_bits && !a->residual) {
+    known.residual = NULL, known.relu = 1;
+    finish_row(&known, sums, out, image, wide, n);
+  } else {
+    finish_row(&known, sums, out, image, wide, n);
+  }
+}
+
 /// One panel of a block from channel n on.
-static void slide_panel(const slide_block *g, int64_t n) {
+static void slide_panel(slide_block *g, int64_t n) {
   const clat_conv_args *a = g->a;
   const slide_plan *s = g->s;
   const int64_t across = s->line == 1 ? 1 : s->stride, height = SLIDE_TILE_PIXELS / s->tile_width;
   slide_tile tile = g->tile;
-  const int lanes = (int)min64(16, a->out_channels - n);
   tile.weights += n * g->phase->taps * a->in_channels;
   for (int64_t y = 0; y < g->rows; y += height)
     for (int64_t c = 0; c < s->width; c += s->tile_width) {
       const int64_t wide = min64(s->tile_width, s->width - c), high = min64(height, g->rows - y);
       const int32_t *out = g->phase->out + (g->first + y) * s->width + c;
       tile.x = g->tile.x + y * tile.tile_stride + c * across * SLIDE_BLOCK;
-      for (int64_t i = 0; i < high; i++)
-        for (int64_t j = 0; j < wide; j++)
-          __builtin_prefetch(a->y + (g->image * a->out_pixels + out[i * s->width + j]) * a->y_stride + n, 1);
+      for (int64_t i = 0; i < high; i++) prefetch_tile(a, out + i * s->width, g->image, wide, n);
+      if (n == 0)
+        for (const float *end = g->next + g->share; g->next < end && g->next < g->end; g->next += 16)
+          __builtin_prefetch(g->next, 0, 2);
       s->kernel(&tile);
       for (int64_t i = 0; i < high; i++)
-        for (int64_t j = 0; j < wide; j++) {
-          v16 sum;
-          load16(&sum, tile.sums + (i * s->tile_width + j) * 16);
-          const int64_t pixel = g->image * a->out_pixels + out[i * s->width + j];
-          if (lanes == 16) finish_panel(a, pixel, (int)n, 16, &sum);
-          else finish_panel(a, pixel, (int)n, lanes, &sum);
-        }
+        slide_finish(a, tile.sums + i * s->tile_width * 16, out + i * s->width, g->image, wide, n);
     }
 }
 
@@ -162,10 +195,15 @@ static void slide_phase(const clat_conv_args *a, const clat_conv_phase *phase, c
   const int64_t blocks = (a->in_channels + SLIDE_BLOCK - 1) / SLIDE_BLOCK,
                 row_floats = s->map_width * SLIDE_BLOCK, down = s->lines == 1 ? 1 : s->stride;
   const int64_t fit = (SLIDE_COPY / (row_floats * blocks) - s->lines) / down + 1;
-  const int64_t height = max64(2, fit / 2 * 2);
+  const int64_t height = min64(max64(2, fit / 2 * 2), s->height),
+                image_floats = (int64_t)a->in_pixels * a->x_stride;
+  const int64_t tile_height = SLIDE_TILE_PIXELS / s->tile_width,
+                tiles = (height + tile_height - 1) / tile_height *
+                        ((s->width + s->tile_width - 1) / s->tile_width);
   float *copies = (float *)(scratch + SLIDE_MAP * sizeof(int32_t));
   const int64_t backwards = s->backwards ? -1 : 1, depth = a->in_channels * 16;
-  slide_block g = {.a = a, .phase = phase, .s = s};
+  slide_block g = {.a = a, .phase = phase, .s = s, .end = a->x + end * image_floats};
+  g.share = (image_floats * height / s->height / tiles + 15) / 16 * 16;
   g.tile = (slide_tile){
       .x = copies + 16 * SLIDE_TILE_PIXELS,
       .row_stride = row_floats,
@@ -180,7 +218,8 @@ static void slide_phase(const clat_conv_args *a, const clat_conv_phase *phase, c
   for (g.image = begin; g.image < end; g.image++)
     for (g.first = 0; g.first < s->height; g.first += height) {
       g.rows = min64(height, s->height - g.first);
-      copy_rows(a, s, a->x + g.image * a->in_pixels * a->x_stride, g.first * down,
+      g.next = a->x + g.image * image_floats + image_floats * (g.first + g.rows) / s->height;
+      copy_rows(a, s, a->x + g.image * image_floats, g.first * down,
                 (g.rows - 1) * down + s->lines, g.tile.block_stride,
                 copies + 16 * SLIDE_TILE_PIXELS);
       for (int64_t n = 0; n < a->out_channels; n += 16) slide_panel(&g, n);

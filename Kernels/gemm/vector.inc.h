@@ -1,5 +1,6 @@
 // Sixteen lanes on every instruction set: the compiler splits them into the registers that the
-// target has. Included inside a `#pragma clang attribute push(target)`.
+// target has. Included inside a `#pragma clang attribute push(target)`. MASKED_LANES: AVX-512's
+// masks are there, and immintrin.h is included.
 
 typedef float v16 __attribute__((ext_vector_type(16)));
 typedef float v16u __attribute__((ext_vector_type(16), aligned(4)));
@@ -26,9 +27,13 @@ INLINE void load_lanes(v16 *v, const float *p, int lanes) {
     load16(v, p);
     return;
   }
+#ifdef MASKED_LANES
+  *v = (v16)_mm512_maskz_loadu_ps((__mmask16)((1u << lanes) - 1), p);
+#else
   float t[16] = {0};
   memcpy(t, p, (size_t)lanes * sizeof *t);
   load16(v, t);
+#endif
 }
 
 INLINE void store_lanes(float *p, const v16 *v, int lanes) {
@@ -36,9 +41,13 @@ INLINE void store_lanes(float *p, const v16 *v, int lanes) {
     store16(p, v);
     return;
   }
+#ifdef MASKED_LANES
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << lanes) - 1), (__m512)*v);
+#else
   float t[16];
   store16(t, v);
   memcpy(p, t, (size_t)lanes * sizeof *t);
+#endif
 }
 
 /// Bits of the lanes above zero, and those lanes; zero elsewhere.

@@ -329,6 +329,45 @@ static void test_shape(shape s) {
   }
 }
 
+/// ReLU keeps a NaN, as PyTorch's does, and clears its bit; on every way to sum a pixel.
+static void test_nan(shape s) {
+  const tables t = forward_tables(&s);
+  const size_t outputs = (size_t)(s.images * t.out_pixels * s.out);
+  const float *x = test_floats((size_t)(s.images * t.in_pixels * s.in));
+  const float *w = test_floats((size_t)(s.in * s.out * s.kernel * s.kernel));
+  float *bias = test_floats((size_t)s.out), *y = test_floats(outputs);
+  uint8_t *bits = test_bytes(outputs);
+  for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
+    if (!test_runs((clat_isa)isa)) continue;
+    snprintf(name, sizeof name, "%s NaN %d->%d", clat_isa_name((clat_isa)isa), s.in, s.out);
+    for (int c = 0; c < s.out; c++) bias[c] = c % 3 == 1 ? NAN : 0;
+    clat_conv_args a = {.images = s.images,
+                        .in_pixels = t.in_pixels,
+                        .out_pixels = t.out_pixels,
+                        .in_channels = s.in,
+                        .out_channels = s.out,
+                        .x_stride = s.in,
+                        .y_stride = s.out,
+                        .phases = t.phases,
+                        .phase = t.phase,
+                        .x = x,
+                        .packed = pack(&s, 0, &t, w, (clat_isa)isa),
+                        .y = y,
+                        .bias = bias,
+                        .relu = 1,
+                        .relu_bits = bits};
+    paths[isa].gather(&a, 0, s.images, scratch);
+    int wrong = 0;
+    for (size_t i = 0; i < outputs; i++) {
+      const int c = (int)(i % (size_t)s.out), hidden = c % 3 == 1;
+      const size_t byte = i / (size_t)s.out * (size_t)((s.out + 7) / 8) + (size_t)c / 8;
+      wrong += hidden ? !isnan(y[i]) || (bits[byte] >> c % 8 & 1) : !(y[i] >= 0);
+    }
+    test_check(!wrong, "%s: %d outputs", name, wrong);
+  }
+  test_release();
+}
+
 int main(void) {
   static const int channels[] = {1, 3, 8, 15, 16, 17, 33},
                    sides[][2] = {{5, 7}, {1, 1}, {9, 4}, {8, 8}};
@@ -338,8 +377,16 @@ int main(void) {
       {33, 1, 1, 512, 100, 1, 1, 0}, {3, 16, 16, 64, 3, 3, 1, 1},  {2, 16, 17, 3, 64, 3, 1, 1},
       {2, 23, 21, 3, 20, 7, 2, 3},   {2, 19, 19, 2, 9, 11, 4, 5},  {3, 20, 20, 16, 48, 3, 1, 1},
       {1, 9, 9, 40, 530, 1, 2, 0},   {2, 13, 13, 6, 4, 5, 3, 2},   {1, 40, 40, 4, 4, 3, 1, 1},
-      {2, 8, 8, 260, 4, 3, 1, 1},    {1, 34, 30, 33, 66, 3, 2, 1}, {2, 7, 7, 20, 20, 3, 3, 0}};
+      {2, 8, 8, 260, 4, 3, 1, 1},    {1, 34, 30, 33, 66, 3, 2, 1}, {2, 7, 7, 20, 20, 3, 3, 0},
+      // Windows that slide: tiles of both shapes, partly filled, padding on no or both sides.
+      {2, 32, 32, 16, 16, 3, 1, 1},  {3, 32, 32, 16, 32, 3, 2, 1}, {2, 16, 16, 32, 32, 3, 1, 1},
+      {2, 8, 8, 64, 64, 3, 1, 1},    {2, 28, 28, 20, 17, 3, 1, 1}, {1, 15, 14, 24, 16, 3, 1, 0},
+      {1, 31, 30, 18, 20, 3, 2, 1},  {2, 32, 32, 16, 32, 1, 2, 0}, {1, 45, 40, 12, 24, 3, 1, 1},
+      {1, 9, 24, 40, 16, 2, 1, 0},   {1, 17, 15, 16, 16, 3, 1, 2}, {1, 64, 33, 16, 16, 3, 2, 0}};
   scratch = test_guarded(CLAT_SCRATCH_BYTES), test_mapped = 0;
+  test_nan((shape){2, 8, 8, 16, 17, 3, 1, 1});
+  test_nan((shape){1, 5, 7, 20, 3, 3, 1, 1});
+  test_nan((shape){1, 4, 4, 160, 33, 3, 2, 1});
   for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) test_shape(odd[i]);
   int at = 0;
   for (int in = 0; in < 7; in++)

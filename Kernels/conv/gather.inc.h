@@ -63,7 +63,11 @@ static void prefetch_outputs(const clat_conv_args *a, const int64_t *pixel, int 
                              int panels) {
   for (int i = 0; i < rows; i++) {
     const float *y = a->y + pixel[i] * a->y_stride + n;
-    for (int p = 0; p < panels; p++) __builtin_prefetch(y + p * 16, 1);
+    const float *residual = a->residual ? a->residual + pixel[i] * a->residual_stride + n : NULL;
+    for (int p = 0; p < panels; p++) {
+      __builtin_prefetch(y + p * 16, 1);
+      if (residual) __builtin_prefetch(residual + p * 16);
+    }
   }
 }
 
@@ -173,7 +177,8 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
       return;
     }
 #if TILE_ROWS == 14
-  slide_plan slide;
+  slide_plan slides[SLIDE_PHASES];
+  const int slide = plan_slides(a, slides, scratch);
 #endif
   const int64_t together = a->phases == 1 ? end - begin : max64(1, PHASE_PIXELS / a->in_pixels);
   for (int64_t first = begin; first < end; first += together)
@@ -183,8 +188,7 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
       else if (few_channels_fit(a, &a->phase[i]))
         gather_few_channels(a, &a->phase[i], first, last, scratch);
 #if TILE_ROWS == 14
-      else if (plan_slide(a, &a->phase[i], &slide, scratch))
-        slide_phase(a, &a->phase[i], &slide, first, last, scratch);
+      else if (slide) slide_phase(a, &a->phase[i], &slides[i], first, last, scratch);
 #endif
       else gather_phase(a, &a->phase[i], first, last, scratch);
     }

@@ -2,16 +2,24 @@
 // offset table itself must show. Blocks of the input are copied with their padding, in blocks of 16
 // channels, so that a register tile reads from one address at constant distances.
 
-#define SLIDE_MAP (64 << 10)  // pixels of the padded input
+#define SLIDE_PHASES 4
+#define SLIDE_MAPS (64 << 10) // pixels of all phases' padded input
 #define SLIDE_COPY (6 << 10)  // floats of copied input, which stay in L1 beside a panel's weights
+#define SLIDE_ROWS 8          // of output in a block, even where they do not
 #define SLIDE_DEPTH 640       // taps times channels at most, so that a panel does stay
 #define SLIDE_TILE_PIXELS 16
+#define SLIDE_SUMS (SLIDE_TILE_PIXELS * 16)
+#define SLIDE_BEYOND (40 * SLIDE_BLOCK) // floats that a row's last tile may read beyond it
+#define SLIDE_ROOM \
+  (CLAT_SCRATCH_BYTES / 4 - SLIDE_MAPS - SLIDE_SUMS - SLIDE_BEYOND) // floats for copies
 
 typedef struct {
   int64_t width, height;         // output pixels of a row, rows of the phase
   int64_t line, lines, stride;   // taps of a line, lines, input pixels between output pixels
   int64_t map_width, map_height; // input pixels of a row with its padding, rows
+  int64_t across, down;          // input pixels and rows from one output pixel's to the next's
   int64_t tile_width;            // of SLIDE_TILE_PIXELS
+  int64_t block_rows;            // of output, that share a copy
   int backwards;                 // the taps run against the input
   slide_kernel *kernel;
   int32_t *map; // [map_height][map_width] input pixel, -1 in the padding
@@ -52,13 +60,12 @@ static int64_t row_width(const clat_conv_phase *ph, const slide_plan *s, int64_t
 
 /// Lays the map out and holds every entry of the offset table against it.
 static int map_window(const clat_conv_phase *ph, const slide_plan *s) {
-  const int64_t across = s->line == 1 ? 1 : s->stride, down = s->lines == 1 ? 1 : s->stride;
   int32_t wrong = 0;
   for (int64_t i = 0; i < s->map_width * s->map_height; i++) s->map[i] = -1;
   for (int verify = 0; verify < 2; verify++)
     for (int64_t p = 0; p < ph->pixels; p++) {
       const int64_t y = p / s->width;
-      int32_t *map = s->map + y * down * s->map_width + (p - y * s->width) * across;
+      int32_t *map = s->map + y * s->down * s->map_width + (p - y * s->width) * s->across;
       for (int64_t v = 0; v < ph->taps; v++) {
         int32_t *at = map + v / s->line * s->map_width + v % s->line;
         if (verify) wrong |= *at ^ window(ph, s, p, v);
@@ -80,28 +87,53 @@ static slide_kernel *find_slide_kernel(slide_plan *s) {
   return NULL;
 }
 
-/// Finds the window in a phase's table; 0 where there is none that a tile exists for.
-static int plan_slide(const clat_conv_args *a, const clat_conv_phase *ph, slide_plan *s,
-                      char *scratch) {
-  if (ph->taps < 1 || ph->taps * (int64_t)a->in_channels > SLIDE_DEPTH) return 0;
+/// Rows of output in a block; 0 where scratch has no room for them.
+static int64_t block_rows(const clat_conv_args *a, const slide_plan *s) {
+  const int64_t blocks = (a->in_channels + SLIDE_BLOCK - 1) / SLIDE_BLOCK,
+                row = s->map_width * SLIDE_BLOCK * blocks;
+  const int64_t near = (SLIDE_COPY / row - s->lines) / s->down + 1;
+  const int64_t most = (SLIDE_ROOM / row - s->lines) / s->down; // one more, that tiles may read
+  return min64(min64(max64(SLIDE_ROWS, near / 2 * 2), s->height), max64(0, most));
+}
+
+/// Finds the window in a phase's table, and lays its map out in `room` pixels; leaves no kernel
+/// where there is none that a tile exists for.
+static void plan_slide(const clat_conv_args *a, const clat_conv_phase *ph, slide_plan *s,
+                       int32_t *map, int64_t room) {
+  *s = (slide_plan){.map = map, .line = 1};
+  if (ph->taps < 1 || ph->taps * (int64_t)a->in_channels > SLIDE_DEPTH) return;
   const int64_t inner = inner_pixel(ph);
-  if (inner < 0) return 0;
+  if (inner < 0) return;
   const int32_t *in = ph->in + inner * ph->taps;
-  *s = (slide_plan){.map = (int32_t *)scratch, .line = 1};
   s->backwards = ph->taps > 1 && in[1] < in[0];
-  const int32_t along = s->backwards ? -1 : 1;
-  while (s->line < ph->taps && in[s->line] - in[s->line - 1] == along) s->line++;
+  while (s->line < ph->taps && in[s->line] - in[s->line - 1] == (s->backwards ? -1 : 1)) s->line++;
   s->lines = ph->taps / s->line;
   s->stride = in[ph->taps] - in[0];
-  if (s->line > 3 || s->lines * s->line != ph->taps || s->stride < 1) return 0;
-  if (ph->taps > 1 && s->stride > 2) return 0;
+  if (s->line > 3 || s->lines * s->line != ph->taps) return;
+  if (s->stride < 1 || (ph->taps > 1 && s->stride > 2)) return;
+  s->across = s->line == 1 ? 1 : s->stride, s->down = s->lines == 1 ? 1 : s->stride;
   s->width = row_width(ph, s, inner);
   s->height = ph->pixels / s->width;
-  if (s->width * s->height != ph->pixels) return 0;
+  if (s->width * s->height != ph->pixels) return;
+  s->map_width = (s->width - 1) * s->across + s->line;
+  s->map_height = (s->height - 1) * s->down + s->lines;
+  s->block_rows = block_rows(a, s);
+  if (s->block_rows < 1 || s->map_width * s->map_height > room || !map_window(ph, s)) return;
   s->kernel = find_slide_kernel(s);
-  s->map_width = (s->width - 1) * (s->line == 1 ? 1 : s->stride) + s->line;
-  s->map_height = (s->height - 1) * (s->lines == 1 ? 1 : s->stride) + s->lines;
-  return s->kernel && s->map_width * s->map_height <= SLIDE_MAP && map_window(ph, s);
+}
+
+/// Plans all phases, which share scratch; 0 unless every one that has taps slides.
+static int plan_slides(const clat_conv_args *a, slide_plan *plans, char *scratch) {
+  int64_t used = 0;
+  if (a->phases > SLIDE_PHASES) return 0;
+  for (int i = 0; i < a->phases; i++) {
+    if (a->phase[i].taps == 0) continue;
+    if (few_channels_fit(a, &a->phase[i])) return 0;
+    plan_slide(a, &a->phase[i], &plans[i], (int32_t *)scratch + used, SLIDE_MAPS - used);
+    if (!plans[i].kernel) return 0;
+    used += plans[i].map_width * plans[i].map_height;
+  }
+  return 1;
 }
 
 /// Rows of the padded input, [channel block][row][pixel][SLIDE_BLOCK].
@@ -128,7 +160,7 @@ typedef struct {
   int64_t image, first, rows; // of the block's output
   slide_tile tile;            // its x the block's
   const float *next, *end;    // the next block's input, as far as it lies in this slice
-  int64_t share;              // of the next block's input, bytes for each tile
+  int64_t share;              // of the next block's input, floats for each tile
 } slide_block;
 
 /// Asks for the lines that a tile's epilogue will touch, while it still sums.
@@ -163,6 +195,9 @@ static void slide_finish(const clat_conv_args *a, const float *sums, const int32
   } else if (a->bias && a->relu && a->relu_bits && !a->residual) {
     known.residual = NULL, known.relu = 1;
     finish_row(&known, sums, out, image, wide, n);
+  } else if (a->residual && a->mask_bits && !a->bias && !a->relu) {
+    known.bias = NULL, known.relu = 0;
+    finish_row(&known, sums, out, image, wide, n);
   } else {
     finish_row(&known, sums, out, image, wide, n);
   }
@@ -172,18 +207,18 @@ static void slide_finish(const clat_conv_args *a, const float *sums, const int32
 static void slide_panel(slide_block *g, int64_t n) {
   const clat_conv_args *a = g->a;
   const slide_plan *s = g->s;
-  const int64_t across = s->line == 1 ? 1 : s->stride, height = SLIDE_TILE_PIXELS / s->tile_width;
+  const int64_t height = SLIDE_TILE_PIXELS / s->tile_width;
   slide_tile tile = g->tile;
   tile.weights += n * g->phase->taps * a->in_channels;
   for (int64_t y = 0; y < g->rows; y += height)
     for (int64_t c = 0; c < s->width; c += s->tile_width) {
       const int64_t wide = min64(s->tile_width, s->width - c), high = min64(height, g->rows - y);
       const int32_t *out = g->phase->out + (g->first + y) * s->width + c;
-      tile.x = g->tile.x + y * tile.tile_stride + c * across * SLIDE_BLOCK;
+      tile.x = g->tile.x + y * tile.tile_stride + c * s->across * SLIDE_BLOCK;
       for (int64_t i = 0; i < high; i++) prefetch_tile(a, out + i * s->width, g->image, wide, n);
+      const float *end = g->next + g->share < g->end ? g->next + g->share : g->end;
       if (n == 0)
-        for (const float *end = g->next + g->share; g->next < end && g->next < g->end; g->next += 16)
-          __builtin_prefetch(g->next, 0, 2);
+        for (; g->next < end; g->next += 16) __builtin_prefetch(g->next, 0, 2);
       s->kernel(&tile);
       for (int64_t i = 0; i < high; i++)
         slide_finish(a, tile.sums + i * s->tile_width * 16, out + i * s->width, g->image, wide, n);
@@ -192,36 +227,32 @@ static void slide_panel(slide_block *g, int64_t n) {
 
 static void slide_phase(const clat_conv_args *a, const clat_conv_phase *phase, const slide_plan *s,
                         int64_t begin, int64_t end, char *scratch) {
-  const int64_t blocks = (a->in_channels + SLIDE_BLOCK - 1) / SLIDE_BLOCK,
-                row_floats = s->map_width * SLIDE_BLOCK, down = s->lines == 1 ? 1 : s->stride;
-  const int64_t fit = (SLIDE_COPY / (row_floats * blocks) - s->lines) / down + 1;
-  const int64_t height = min64(max64(2, fit / 2 * 2), s->height),
-                image_floats = (int64_t)a->in_pixels * a->x_stride;
+  const int64_t row = s->map_width * SLIDE_BLOCK, height = s->block_rows,
+                image_floats = (int64_t)a->in_pixels * a->x_stride, depth = a->in_channels * 16;
   const int64_t tile_height = SLIDE_TILE_PIXELS / s->tile_width,
                 tiles = (height + tile_height - 1) / tile_height *
                         ((s->width + s->tile_width - 1) / s->tile_width);
-  float *copies = (float *)(scratch + SLIDE_MAP * sizeof(int32_t));
-  const int64_t backwards = s->backwards ? -1 : 1, depth = a->in_channels * 16;
+  float *sums = (float *)(scratch + SLIDE_MAPS * sizeof(int32_t)), *copies = sums + SLIDE_SUMS;
   slide_block g = {.a = a, .phase = phase, .s = s, .end = a->x + end * image_floats};
   g.share = (image_floats * height / s->height / tiles + 15) / 16 * 16;
   g.tile = (slide_tile){
-      .x = copies + 16 * SLIDE_TILE_PIXELS,
-      .row_stride = row_floats,
-      .tile_stride = row_floats * down,
-      .block_stride = ((height - 1) * down + s->lines) * row_floats,
+      .x = copies,
+      .row_stride = row,
+      .tile_stride = row * s->down,
+      .block_stride = ((height - 1) * s->down + s->lines) * row,
       .channels = a->in_channels,
       .lines = s->lines,
       .weights = a->packed + phase->packed_offset + (s->backwards ? phase->taps - 1 : 0) * depth,
-      .tap_stride = backwards * depth,
-      .sums = copies,
+      .tap_stride = s->backwards ? -depth : depth,
+      .sums = sums,
   };
   for (g.image = begin; g.image < end; g.image++)
     for (g.first = 0; g.first < s->height; g.first += height) {
+      const float *x = a->x + g.image * image_floats;
       g.rows = min64(height, s->height - g.first);
-      g.next = a->x + g.image * image_floats + image_floats * (g.first + g.rows) / s->height;
-      copy_rows(a, s, a->x + g.image * image_floats, g.first * down,
-                (g.rows - 1) * down + s->lines, g.tile.block_stride,
-                copies + 16 * SLIDE_TILE_PIXELS);
+      g.next = x + image_floats * (g.first + g.rows) / s->height;
+      copy_rows(a, s, x, g.first * s->down, (g.rows - 1) * s->down + s->lines, g.tile.block_stride,
+                copies);
       for (int64_t n = 0; n < a->out_channels; n += 16) slide_panel(&g, n);
     }
 }

@@ -7,25 +7,24 @@
 #define SLIDE_BLOCK 16 // channels of one block of the copied input
 
 typedef struct {
-  const float *x;                      // [channel block][row][pixel][SLIDE_BLOCK]
-  int64_t block_stride, row_stride;    // of x, in floats
-  int64_t tile_stride;                 // of x, from an output row to the next
-  int64_t channels, lines;             // lines of G taps
-  const float *weights;                // [line * G + tap][tap_stride] = [channel][16]
-  int64_t tap_stride;                  // negative where the taps run backwards
-  float *sums;                         // [H][W][16]
+  const float *x;                   // [channel block][row][pixel][SLIDE_BLOCK]
+  int64_t block_stride, row_stride; // of x, in floats
+  int64_t tile_stride;              // of x, from an output row to the next
+  int64_t channels, lines;          // lines of G taps
+  const float *weights;             // [line * G + tap][tap_stride] = [channel][16]
+  int64_t tap_stride;               // negative where the taps run backwards
+  float *sums;                      // [H][W][16]
 } slide_tile;
 
 typedef void slide_kernel(const slide_tile *);
 
 /// One channel of one output row: input pixel q meets output pixel (q - tap) / S under each tap.
-#define SLIDE_ROW(W, G, S, acc, x)                                        \
-  UNROLL for (int q = 0; q < (W - 1) * S + G; q++) {                      \
-    const v16 xq = (v16)(x)[q * SLIDE_BLOCK];                             \
-    UNROLL for (int j = 0; j < G; j++) {                                  \
-      if (q >= j && (q - j) % S == 0 && (q - j) / S < W)                  \
-        (acc)[(q - j) / S] += xq * b[j];                                  \
-    }                                                                     \
+#define SLIDE_ROW(W, G, S, acc, x)                                                              \
+  UNROLL for (int q = 0; q < (W - 1) * S + G; q++) {                                            \
+    const v16 xq = (v16)(x)[q * SLIDE_BLOCK];                                                   \
+    UNROLL for (int j = 0; j < G; j++) {                                                        \
+      if (q >= j && (q - j) % S == 0 && (q - j) / S < W) (acc)[(q - j) / S] += xq * b[j];       \
+    }                                                                                           \
   }
 
 #define SLIDE_TILE(H, W, G, S)                                                           \

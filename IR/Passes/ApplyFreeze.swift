@@ -14,6 +14,8 @@ func applyFreeze(_ graph: Graph, _ request: CompileRequest) throws -> Graph {
     graph.header["freeze"] = .string(request.freeze.sorted().joined(separator: " "))
   }
   var dropped = Set<ValueID>()
+  /// Statistics that frozen batch norms hand on as they were.
+  var unchanged = Set<ValueID>()
   var rewriter = try Rewriter(graph)
   for node in graph.nodes {
     if node.operands.contains(where: dropped.contains) {
@@ -23,13 +25,13 @@ func applyFreeze(_ graph: Graph, _ request: CompileRequest) throws -> Graph {
       for (operand, result) in zip(node.operands.dropFirst(), node.results)
       where frozen.contains(operand) { dropped.insert(result) }
     } else if node.op == "batch_norm", frozen.contains(node.operands[1]) {
-      dropped.formUnion(node.results.dropFirst())
       try rewriter.freezeBatchNorm(node)
+      unchanged.formUnion(node.results.dropFirst(3).prefix(2))
     } else {
       try rewriter.copy(node)
     }
   }
-  return try rewriter.finish { !dropped.contains($0.value) }
+  return try rewriter.finish { !dropped.contains($0.value) && !unchanged.contains($0.value) }
 }
 
 extension Rewriter {
@@ -55,5 +57,8 @@ extension Rewriter {
     attributes["mode"] = .string(BatchNormMode.eval.rawValue)
     let y = try builder.emitOne("batch_norm", node.operands.map(mapped), attributes)
     replace(node.results[0], by: y)
+    for (result, operand) in zip(node.results.dropFirst(3), node.operands[3...4]) {
+      replace(result, by: try mapped(operand))
+    }
   }
 }

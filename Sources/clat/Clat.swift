@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// The command line's root: parses, runs, and turns every error into one line and an exit code.
 @main
@@ -16,11 +17,14 @@ struct Clat: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      EvaluateCommand.self, PredictCommand.self, CriticalityCommand.self, ModelsCommand.self,
-      InspectCommand.self, ProfileCommand.self, BenchmarkCommand.self, DoctorCommand.self,
+      QuickstartCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self, CriticalityCommand.self,
+      ModelsCommand.self, InspectCommand.self, ProfileCommand.self, BenchmarkCommand.self,
+      DoctorCommand.self,
     ])
 
   static func main() {
+    // A file larger than the process may write is an error to report, not a reason to die.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -82,7 +82,16 @@ struct Failure: Error, CustomStringConvertible {
     case .damaged, .invalid: .badData
     case .diskFull: .cannotWrite
     case .occupied: .cannotCreate
-    case .system: error.problem.contains("read") ? .missingInput : .cannotCreate
+    case .system:
+      if error.problem.hasPrefix("cannot read") || error.problem == "cannot be listed" {
+        .missingInput
+      } else if ["write", "append", "sync", "close"].contains(where: {
+        error.problem.hasPrefix("cannot \($0)")
+      }) {
+        .cannotWrite
+      } else {
+        .cannotCreate
+      }
     }
   }
 }

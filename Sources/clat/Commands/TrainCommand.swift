@@ -1,0 +1,94 @@
+import Adversarial
+import ArgumentParser
+import Foundation
+import Storage
+
+/// `clat train`: runs a recipe.
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train", abstract: "Train a network as a recipe says, or go on with a run.",
+    discussion: """
+      The run's folder gets the resolved recipe, metrics (JSON lines and CSV), checkpoints, the \
+      selections of critical layers, weights.safetensors and report.json. Ctrl-C finishes the \
+      step, writes a checkpoint and says how to resume; a resumed run gives the same bits as one \
+      that was never interrupted, for any number of threads.
+
+      EXAMPLES
+        clat train recipes/digits-clat.yaml
+        clat train recipes/resnet18-clat.yaml --set data.source=cifar-10-batches-bin \\
+          --set attack.eps=8/255 --set clat.epochs=20 --out runs/mine
+        clat train --resume runs/mine
+      """)
+
+  @Argument(help: "The recipe, a YAML file.")
+  var recipe: String?
+
+  @Option(name: .customLong("set"), help: "Override path.to.key=value; may be repeated.")
+  var overrides: [String] = []
+
+  @Option(help: "The run's folder, new or empty; runs/RECIPE unless given.")
+  var out: String?
+
+  @Option(help: "Go on with the run in this folder.")
+  var resume: String?
+
+  @Option(help: "Start from these weights (safetensors with PyTorch's names).")
+  var weights: String?
+
+  @OptionGroup var threading: ThreadOptions
+
+  @Flag(help: "Print the report as JSON; the epochs' lines go to standard error.")
+  var json = false
+
+  func run() throws {
+    try check()
+    let given = try recipe.map(read)
+    let threads = try threading.resolve()
+    Interruption.listen()
+    let print: (String) -> Void =
+      json ? { Output.note($0) } : { line in try? Output.line(line) }
+    let run = try start(given, threads, print)
+    if let file = run.resumedFrom { Output.note("clat: going on from \(file)") }
+    Output.note("clat: \(run.trainer.model.name) in \(run.directory.path), \(threads) threads")
+    try run.run()
+    if json { return try Output.json(run.report) }
+    try Output.line("weights: \(run.weightsPath)")
+  }
+
+  private func check() throws {
+    if recipe == nil, resume == nil {
+      throw Failure.usage("train: expected a recipe, or --resume DIR; see 'clat train --help'")
+    }
+    guard resume != nil else { return }
+    if out != nil { throw Failure.usage("--out and --resume exclude each other") }
+    if weights != nil { throw Failure.usage("--weights and --resume exclude each other") }
+    if recipe == nil, !overrides.isEmpty {
+      throw Failure.usage("--set needs a recipe; a resumed run keeps its own")
+    }
+  }
+
+  private func read(_ path: String) throws -> Recipe {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw Failure(.missingInput, "\(path): not found, expected a recipe")
+    }
+    guard let text = String(data: data, encoding: .utf8) else {
+      throw Failure.badData("\(path): not UTF-8 text, expected a recipe")
+    }
+    return try Recipe.parse(text, file: path, overrides: overrides)
+  }
+
+  private func start(
+    _ given: Recipe?, _ threads: Int, _ print: @escaping (String) -> Void
+  ) throws -> TrainingRun {
+    if let resume {
+      return try TrainingRun(
+        resuming: resume, threads: threading.threads, matching: given, print: print)
+    }
+    var recipe = given ?? Recipe()
+    if recipe.threads == 0 || threading.threads != nil { recipe.threads = threads }
+    let data = try TrainingData.load(recipe.data)
+    let name = URL(fileURLWithPath: self.recipe ?? "run").deletingPathExtension().lastPathComponent
+    return try TrainingRun(
+      recipe, data: data, in: out ?? TrainingRun.freshFolder(name), weights: weights, print: print)
+  }
+}

@@ -117,11 +117,12 @@ enum Quickstart {
         eps: \(eps)
         step: 0.03
         steps: 10
+        every: 2
       checkpoint:
         every_epochs: \(max(1, epochs / 4))
       """, file: "quickstart")
   }
 
-  static let model = "resnet20:width=8"
+  static let model = "wrn-10-1"
   static let critical = 2
 }

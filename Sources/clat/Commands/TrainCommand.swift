@@ -87,8 +87,9 @@ struct TrainCommand: ParsableCommand {
     var recipe = given ?? Recipe()
     if recipe.threads == 0 || threading.threads != nil { recipe.threads = threads }
     let data = try TrainingData.load(recipe.data)
+    if let weights { recipe.model.weights = weights }
     let name = URL(fileURLWithPath: self.recipe ?? "run").deletingPathExtension().lastPathComponent
     return try TrainingRun(
-      recipe, data: data, in: out ?? TrainingRun.freshFolder(name), weights: weights, print: print)
+      recipe, data: data, in: out ?? TrainingRun.freshFolder(name), print: print)
   }
 }

@@ -13,22 +13,16 @@ struct TrainingRun {
   let resumedFrom: String?
 
   /// A new run in an empty folder.
-  ///
-  /// - Parameter weights: a file of weights to start from.
   init(
-    _ recipe: Recipe, data: TrainingData, in folder: String, weights: String? = nil,
-    print: @escaping (String) -> Void
+    _ recipe: Recipe, data: TrainingData, in folder: String, print: @escaping (String) -> Void
   ) throws {
-    let start = try weights.map { try Safetensors.read($0).tensors }
+    if let file = recipe.model.weights { _ = try Weights.read(file, recipe.makeModel(for: data.train)) }
     // What is wrong with the recipe shows before the folder exists.
-    _ = try recipe.makeModel(for: data.train)
+    _ = try Trainer(recipe, data: data)
     directory = try RunDirectory.create(at: folder, recipe: recipe.text)
-    trainer = try Trainer(
-      recipe, data: data, directory: directory, weights: start, weightsFile: weights ?? "")
+    trainer = try Trainer(recipe, data: data, directory: directory)
     log = TrainingLog(epochs: recipe.totalEpochs, print: print)
     resumedFrom = nil
-    // A run that ends before its first checkpoint must not resume from other weights.
-    if weights != nil { try directory.save(trainer.checkpoint(), keep: recipe.checkpoint.keep) }
     trainer.onEvent = log.take
   }
 

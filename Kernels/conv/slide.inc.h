@@ -6,6 +6,8 @@
 #define SLIDE_MAPS (64 << 10) // pixels of all phases' padded input
 #define SLIDE_COPY (6 << 10)  // floats of copied input, which stay in L1 beside a panel's weights
 #define SLIDE_ROWS 8          // of output in a block, even where they do not
+#define SLIDE_CHANNELS 64     // at most; wider layers fill two panels well, whatever their taps
+#define SLIDE_CHANNELS_1 32   // of layers with one tap, whose copies serve no other
 #define SLIDE_DEPTH 640       // taps times channels at most, so that a panel does stay
 #define SLIDE_TILE_PIXELS 16
 #define SLIDE_SUMS (SLIDE_TILE_PIXELS * 16)
@@ -124,8 +126,10 @@ static void plan_slide(const clat_conv_args *a, const clat_conv_phase *ph, slide
 
 /// Plans all phases, which share scratch; 0 unless every one that has taps slides.
 static int plan_slides(const clat_conv_args *a, slide_plan *plans, char *scratch) {
-  int64_t used = 0;
+  int64_t used = 0, taps = 0;
+  for (int i = 0; i < a->phases; i++) taps = max64(taps, a->phase[i].taps);
   if (a->phases > SLIDE_PHASES) return 0;
+  if (a->in_channels > (taps > 1 ? SLIDE_CHANNELS : SLIDE_CHANNELS_1)) return 0;
   for (int i = 0; i < a->phases; i++) {
     if (a->phase[i].taps == 0) continue;
     if (few_channels_fit(a, &a->phase[i])) return 0;

@@ -1,6 +1,7 @@
 // ResNet-18's convolutions, forward, input gradient and weight gradient, for every instruction set:
 // GFLOP/s (taps in the padding counted) and the share of the multiply-add rate measured in between.
-// conv_bench [batch] [repetitions] [isa or all] [width or 0] [wall or cpu]
+// conv_bench [batch] [repetitions] [isa or all] [width or 0] [wall or cpu] [plain or fused]
+// fused: forward with bias, ReLU and its bits; input gradient with a residual and a mask.
 // cpu: the busiest thread's own time, for a machine that others use too; it hides an uneven share
 // of the cores.
 #include "peak.h"
@@ -43,6 +44,7 @@ typedef struct {
 } work;
 
 static void *scratch[THREADS];
+static int fused;
 
 static int32_t *integers(int n) { return (int32_t *)bench_floats((size_t)n); }
 
@@ -128,6 +130,12 @@ static void prepare(work *w, const layer *l, int images) {
                                  0,
                                  NULL,
                                  NULL};
+  if (fused) {
+    w->forward.bias = bench_floats((size_t)l->out);
+    w->forward.relu = 1, w->forward.relu_bits = calloc(out, 1);
+    w->gradient.residual = bench_floats(in);
+    w->gradient.mask_bits = calloc(in, 1);
+  }
   w->pack = (clat_conv_pack_args){
       l->out, l->in, taps, 0, 1, &w->forward_phase, bench_floats(dw), (float *)w->forward.packed};
   w->grad = (clat_conv_weight_grad_args){
@@ -141,7 +149,9 @@ static void prepare(work *w, const layer *l, int images) {
 static void release(work *w) {
   const void *owned[] = {w->forward.x,    w->forward.packed,  w->forward.y,
                          w->gradient.x,   w->gradient.packed, w->gradient.y,
-                         w->pack.weights, w->grad.partial,    w->reduce.dw};
+                         w->pack.weights, w->grad.partial,    w->reduce.dw,
+                         w->forward.bias, w->forward.relu_bits, w->gradient.residual,
+                         w->gradient.mask_bits};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free((void *)owned[i]);
   for (int i = -1; i < w->gradient.phases; i++) {
     const clat_conv_phase *ph = i < 0 ? &w->forward_phase : &w->gradient_phase[i];
@@ -209,6 +219,7 @@ int main(int argc, char **argv) {
   const int images = argc > 1 ? atoi(argv[1]) : 128, asked = argc > 2 ? atoi(argv[2]) : 15;
   const int repetitions = asked < 1 ? 1 : asked > MOST ? MOST : asked;
   const char *only = argc > 3 ? argv[3] : "all";
+  fused = argc > 6 && strcmp(argv[6], "fused") == 0;
   bench_own_time = argc > 5 && strcmp(argv[5], "cpu") == 0;
   for (int t = 0; t < THREADS; t++) scratch[t] = aligned_alloc(4096, CLAT_SCRATCH_BYTES);
   for (int isa = CLAT_ISA_PORTABLE; isa < CLAT_ISA_COUNT; isa++) {

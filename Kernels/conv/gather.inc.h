@@ -1,7 +1,7 @@
 // Convolution, input gradient and linear layer as an implicit matrix product: pixels by output
 // channels, summed over taps and input channels. A block of pixels keeps its input in L2 while
 // every panel of weights passes; between chunks of the sum the tiles rest in scratch, never in y,
-// which may alias the residual.
+// which may alias the residual. Where slide.inc.h is there, it takes the narrow layers.
 
 #define BLOCK_PIXELS 256
 #define TABLE_BYTES (512 << 10)
@@ -176,7 +176,7 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
       clat_conv_gather_reference(args, begin, end, scratch); // kernels beyond 68 by 68
       return;
     }
-#if TILE_ROWS == 14
+#ifdef SLIDE_BLOCK
   slide_plan slides[SLIDE_PHASES];
   const int slide = plan_slides(a, slides, scratch);
 #endif
@@ -187,7 +187,7 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
       if (a->phase[i].taps == 0) gather_nothing(a, &a->phase[i], first, last);
       else if (few_channels_fit(a, &a->phase[i]))
         gather_few_channels(a, &a->phase[i], first, last, scratch);
-#if TILE_ROWS == 14
+#ifdef SLIDE_BLOCK
       else if (slide) slide_phase(a, &a->phase[i], &slides[i], first, last, scratch);
 #endif
       else gather_phase(a, &a->phase[i], first, last, scratch);

@@ -2,7 +2,8 @@
 // once and serves all G taps that see it, so that one panel of sixteen output channels is enough to
 // keep the multipliers busy. H rows by W output pixels; S input pixels from an output pixel to the
 // next. Every output pixel sums over blocks of 16 channels, then lines of taps, channels of the
-// block, and taps of the line. Needs vector.inc.h.
+// block, and taps of the line. For AVX-512, where one broadcast from memory for every multiply-add
+// would take all loads that a core can do. Needs vector.inc.h.
 
 #define SLIDE_BLOCK 16 // channels of one block of the copied input
 

@@ -53,27 +53,34 @@ static int64_t row_width(const clat_conv_phase *ph, const slide_plan *s, int64_t
     return ph->pixels;
   }
   for (int64_t p = 1; p < ph->pixels; p++)
-    for (int64_t v = 0; v < ph->taps; v++)
-      if (v % s->line + s->stride < s->line &&
-          window(ph, s, p, v) != window(ph, s, p - 1, v + s->stride))
-        return p;
+    for (int64_t first = 0; first < ph->taps; first += s->line)
+      for (int64_t v = first; v + s->stride < first + s->line; v++)
+        if (window(ph, s, p, v) != window(ph, s, p - 1, v + s->stride)) return p;
   return ph->pixels;
+}
+
+/// Lays a window's pixels out, or returns nonzero bits where they differ from the map's.
+INLINE int32_t map_pixel(const slide_plan *s, const int32_t *in, int32_t *map, int verify) {
+  const int64_t step = s->backwards ? -1 : 1;
+  int32_t wrong = 0;
+  for (int64_t i = 0; i < s->lines; i++, map += s->map_width)
+    for (int64_t j = 0; j < s->line; j++, in += step) {
+      if (verify) wrong |= map[j] ^ *in;
+      else map[j] = *in;
+    }
+  return wrong;
 }
 
 /// Lays the map out and holds every entry of the offset table against it.
 static int map_window(const clat_conv_phase *ph, const slide_plan *s) {
   int32_t wrong = 0;
   for (int64_t i = 0; i < s->map_width * s->map_height; i++) s->map[i] = -1;
-  for (int verify = 0; verify < 2; verify++)
-    for (int64_t p = 0; p < ph->pixels; p++) {
-      const int64_t y = p / s->width;
-      int32_t *map = s->map + y * s->down * s->map_width + (p - y * s->width) * s->across;
-      for (int64_t v = 0; v < ph->taps; v++) {
-        int32_t *at = map + v / s->line * s->map_width + v % s->line;
-        if (verify) wrong |= *at ^ window(ph, s, p, v);
-        else *at = window(ph, s, p, v);
-      }
-    }
+  for (int verify = 0; verify < 2; verify++) {
+    const int32_t *in = ph->in + (s->backwards ? ph->taps - 1 : 0);
+    for (int64_t y = 0; y < s->height; y++)
+      for (int64_t c = 0; c < s->width; c++, in += ph->taps)
+        wrong |= map_pixel(s, in, s->map + y * s->down * s->map_width + c * s->across, verify);
+  }
   return wrong == 0;
 }
 

@@ -50,7 +50,7 @@ let package = Package(
       name: "IRTests", dependencies: ["IR", "Models", "Adversarial", "TestSupport"],
       exclude: ["Programs"]),
     .testTarget(name: "KernelTests", dependencies: ["Kernels"]),
-    .testTarget(name: "EngineTests", dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS"]),
+    .testTarget(name: "EngineTests", dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS", "TestSupport"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "IR"]),

@@ -1,35 +1,8 @@
 import Eager
 import Engine
 import IR
+import TestSupport
 import Testing
-
-/// Random inputs for a sample, in the ranges that it asks for.
-func randomInputs(_ sample: OpSample, seed: UInt64) -> [[Double]] {
-  sample.operands.enumerated().map { index, type in
-    (0..<type.count).map { element in
-      let words = RandomStream(seed: seed, epoch: index, purpose: .weights)
-        .words(item: 0, index: element)
-      switch type.dtype {
-      case .i32: return Double(Int(words.0 % UInt32(sample.integerBound)))
-      case .bits: return Double(words.0 % 2)
-      case .f32, .packed:
-        let uniform = Philox.uniform(words.0)
-        return Double(sample.positive.contains(index) ? 0.5 + uniform : 2 * uniform - 1)
-      }
-    }
-  }
-}
-
-/// A graph of one node of the operation, all results outputs.
-func graph(of definition: OpDef, _ sample: OpSample) throws -> Graph {
-  let builder = GraphBuilder(name: definition.name)
-  let inputs = try sample.operands.enumerated().map { index, type in
-    try builder.input("operand\(index)", type, .data)
-  }
-  let results = try builder.emit(definition.name, inputs, sample.attributes)
-  for (index, result) in results.enumerated() { builder.output("result\(index)", result) }
-  return builder.graph
-}
 
 func store(_ graph: Graph, _ inputs: [[Double]]) throws -> TensorStore {
   let store = TensorStore()
@@ -74,7 +47,7 @@ func readValues(_ type: TensorType, _ bytes: UnsafeRawBufferPointer) -> [Double]
   @Test(arguments: executable) func enginesMatchReference(_ name: String) throws {
     let definition = try OpRegistry.definition(name)
     for sample in definition.samples {
-      let graph = try graph(of: definition, sample)
+      let graph = try Graph(of: definition, sample)
       let inputs = randomInputs(sample, seed: 7)
       let named = Dictionary(
         uniqueKeysWithValues: zip(graph.inputs, inputs).map { input, values in

@@ -49,6 +49,7 @@ let package = Package(
     .testTarget(
       name: "IRTests", dependencies: ["IR", "Models", "Adversarial", "TestSupport"],
       exclude: ["Programs"]),
+    .testTarget(name: "RunnerTests", dependencies: ["clat", "Storage"]),
     .testTarget(name: "KernelTests", dependencies: ["Kernels"]),
     .testTarget(name: "EngineTests", dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS", "TestSupport"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),

@@ -24,6 +24,7 @@ struct InspectCommand: ParsableCommand {
         clat inspect graph --model resnet18 --program clat --critical 11,4
         clat inspect graph --model small-cnn --stop-after differentiate --program train
         clat inspect memory --model resnet18 --batch 128 --program attack
+        clat inspect program --model graph.ir
         clat inspect dot --model small-cnn | dot -Tsvg > graph.svg
       """)
 
@@ -53,15 +54,22 @@ struct InspectCommand: ParsableCommand {
     for name in printAfter + (stopAfter.map { [$0] } ?? []) where !passes.contains(name) {
       throw Failure.usage("no pass is named '\(name)'; passes: \(passes.joined(separator: ", "))")
     }
-    let model = try network.make()
-    let (graph, request) = try program.graph(
-      model, batch: network.batch, critical: critical?.values)
+    let (graph, request) = try source()
     switch view {
     case .graph: try Output.write(try optimized(graph, request).text)
     case .dot: try Output.write(Dot(graph: try optimized(graph, request)).text)
     case .program: try Output.write(try compiled(graph, request).text)
     case .memory: try Output.write(try compiled(graph, request).memoryText)
     }
+  }
+
+  /// The named program of the network, or the graph in a file.
+  private func source() throws -> (Graph, CompileRequest) {
+    guard network.model.hasSuffix(".ir") else {
+      return try program.graph(
+        network.make(), batch: network.batch, critical: critical?.values)
+    }
+    return (try GraphFile.read(network.model), CompileRequest())
   }
 
   private func optimized(_ graph: Graph, _ request: CompileRequest) throws -> Graph {

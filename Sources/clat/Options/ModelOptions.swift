@@ -47,7 +47,7 @@ extension Epsilon: ExpressibleByArgument {
 
 /// Which network, and what stands in front of it.
 struct ModelOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("NAME[:parameter=value,...], or a network's graph in a file .ir."))
+  @Option(help: "NAME[:parameter=value,...]; `clat models` lists the names.")
   var model: String
 
   @Option(help: "Channel means that the network was trained with: .485,.456,.406.")
@@ -78,7 +78,7 @@ struct ModelOptions: ParsableArguments {
 
 /// A network for commands that need no data: its images' shape is an option.
 struct StandaloneModelOptions: ParsableArguments {
-  @Option(help: "NAME[:parameter=value,...], or a network's graph in a file .ir.")
+  @Option(help: "NAME[:parameter=value,...]; `clat models` lists the names.")
   var model = "resnet20"
 
   @Option(help: "Images as HEIGHTxWIDTHxCHANNELS.")

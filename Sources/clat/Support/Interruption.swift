@@ -11,11 +11,16 @@ enum Interruption {
   static func listen() {
     // The global is initialised here and not in the handler.
     flag.store(false, ordering: .relaxed)
+    // A parent may have left them blocked.
+    var wanted = sigset_t()
+    sigemptyset(&wanted)
     for number in [SIGINT, SIGTERM] {
+      sigaddset(&wanted, number)
       signal(number) { _ in
         if Interruption.flag.exchange(true, ordering: .relaxed) { _exit(130) }
       }
     }
+    pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
   }
 
   static let failure = Failure(.interrupted, "interrupted")

@@ -16,9 +16,11 @@ struct TrainingRun {
   init(
     _ recipe: Recipe, data: TrainingData, in folder: String, print: @escaping (String) -> Void
   ) throws {
-    if let file = recipe.model.weights { _ = try Weights.read(file, recipe.makeModel(for: data.train)) }
+    if let file = recipe.model.weights {
+      _ = try Weights.read(file, recipe.makeModel(for: data.train))
+    }
     // What is wrong with the recipe shows before the folder exists.
-    _ = try Trainer(recipe, data: data)
+    try Failure.blaming(.badData, "recipe") { _ = try Trainer(recipe, data: data) }
     directory = try RunDirectory.create(at: folder, recipe: recipe.text)
     trainer = try Trainer(recipe, data: data, directory: directory)
     log = TrainingLog(epochs: recipe.totalEpochs, print: print)

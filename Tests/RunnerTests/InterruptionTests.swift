@@ -1,0 +1,83 @@
+import Foundation
+import Storage
+import Testing
+
+extension RunnerTests {
+  /// Whatever ends a run, what it has written stays good and the rest can be made up.
+  @Suite struct InterruptionTests {
+    let runner: Runner
+
+    init() throws { runner = try Runner() }
+
+    private func weights(_ run: String) throws -> Data {
+      try runner.bytes("\(run)/weights.safetensors")
+    }
+
+    @Test func killedRunResumesToTheSameBits() throws {
+      let recipe = try runner.recipe(epochs: 6, clat: 6)
+      #expect(try runner.run("train", recipe, "--out", "whole").code == 0)
+      let running = try runner.start(
+        ["train", recipe, "--out", "killed", "--set", "checkpoint.every_steps=2"])
+      #expect(running.waits { runner.checkpoints("killed").count > 1 })
+      running.signal(SIGKILL)
+      #expect(try running.wait().code == 128 + 9)
+      let resumed = try runner.run("train", "--resume", "killed")
+      #expect(resumed.code == 0, "\(resumed.error)")
+      #expect(resumed.error.contains("going on from"))
+      #expect(try weights("killed") == weights("whole"))
+      #expect(runner.checkpoints("killed").last == runner.checkpoints("whole").last)
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM]) func signalLeavesACheckpoint(_ number: Int32) throws {
+      let recipe = try runner.recipe(epochs: 200)
+      let running = try runner.start(["train", recipe, "--out", "run"])
+      #expect(running.waits { !runner.checkpoints("run").isEmpty })
+      running.signal(number)
+      let result = try running.wait()
+      #expect(result.code == 130, "\(result.error)")
+      #expect(result.error.contains("clat train --resume run"))
+      let last = try #require(runner.checkpoints("run").last)
+      let checkpoint = try Checkpoint.read(runner.path("run/checkpoints/\(last)"))
+      #expect(checkpoint.epoch < 200)
+    }
+
+    @Test func threadsDoNotChangeBits() throws {
+      let recipe = try runner.recipe(epochs: 2, clat: 2)
+      for threads in ["1", "2", "3"] {
+        let result = try runner.run("train", recipe, "--out", "t\(threads)", "--threads", threads)
+        #expect(result.code == 0, "\(result.error)")
+      }
+      #expect(try weights("t1") == weights("t2"))
+      #expect(try weights("t1") == weights("t3"))
+    }
+
+    @Test func fullDiskLeavesEarlierCheckpoints() throws {
+      let recipe = try runner.recipe(epochs: 200)
+      let running = try runner.start(["train", recipe, "--out", "run"])
+      #expect(running.waits { !runner.checkpoints("run").isEmpty })
+      running.signal(SIGINT)
+      #expect(try running.wait().code == 130)
+      let before = runner.checkpoints("run")
+      // Metrics still fit, a checkpoint does not.
+      let full = try runner.run("train", "--resume", "run", shell: "ulimit -f 80")
+      #expect(full.code == 74, "\(full.error)")
+      #expect(full.errorLines.last?.contains("larger than") ?? false, "\(full.error)")
+      #expect(runner.checkpoints("run") == before)
+      let last = try #require(before.last)
+      #expect(throws: Never.self) { try Checkpoint.read(runner.path("run/checkpoints/\(last)")) }
+    }
+
+    @Test func unwritable() throws {
+      let recipe = try runner.recipe(epochs: 1)
+      let train = try runner.run("train", recipe, "--out", "/dev/null/run")
+      #expect(train.code == 73, "\(train.error)")
+      #expect(train.errorLines.count == 1)
+      #expect(try runner.run("models", shell: "exec >/dev/full").code == 74)
+      #expect(try runner.run("train", recipe, "--out", "run").code == 0)
+      let predict = try runner.run(
+        "predict", "--model", "small-cnn:width=8", "--weights", "run", "--data", "digits", "--out",
+        "/dev/null/file")
+      #expect(predict.code == 73, "\(predict.error)")
+    }
+  }
+}

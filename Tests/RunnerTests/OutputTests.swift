@@ -1,0 +1,128 @@
+import Foundation
+import Storage
+import Testing
+
+extension RunnerTests {
+  /// What scripts rely on: JSON on standard output alone, and its fields.
+  @Suite struct OutputTests {
+    let runner: Runner
+
+    init() throws { runner = try Runner() }
+
+    private func fields(_ value: Any?, _ names: [String]) throws {
+      let object = try #require(value as? [String: Any])
+      for name in names { #expect(object[name] != nil, "no \(name)") }
+    }
+
+    @Test func models() throws {
+      let list = try #require(try runner.run("models", "--json").json() as? [[String: Any]])
+      #expect(list.count > 10)
+      for model in list {
+        try fields(model, ["name", "parameters", "flops", "layers", "critical"])
+      }
+      let resnet = try #require(list.first { $0["name"] as? String == "resnet18" })
+      #expect(resnet["parameters"] as? Int == 11_173_962)
+    }
+
+    @Test func measurements() throws {
+      let size = ["--model", "small-cnn:width=8", "--image", "8x8x1", "--batch", "4"]
+      let rows = try runner.start(["benchmark", "--runs", "1", "--json"] + size).wait().json()
+      let list = try #require(rows as? [[String: Any]])
+      #expect(list.count == 12)
+      for row in list {
+        try fields(
+          row,
+          [
+            "model", "batch", "work", "engine", "median_seconds", "best_seconds", "peak_bytes",
+            "compile_seconds", "threads",
+          ])
+      }
+      let programs = ["forward", "attack", "train", "clat", "criticality", "clat-attack"]
+      for program in programs {
+        let result = try runner.start(["profile", "--program", program, "--json"] + size).wait()
+        try fields(try result.json(), ["seconds", "instructions", "kernels", "threads"])
+        for view in ["graph", "program", "memory", "dot"] {
+          let shown = try runner.start(["inspect", view, "--program", program] + size).wait()
+          #expect(shown.code == 0 && shown.error.isEmpty && !shown.output.isEmpty)
+        }
+      }
+      try fields(try runner.run("doctor", "--json").json(), ["ok", "checks"])
+    }
+
+    @Test func trainedModel() throws {
+      let trained = try runner.run("train", runner.recipe(), "--out", "run", "--json")
+      try fields(try trained.json(), ["out", "weights", "evaluation", "selections", "recipe"])
+      let base = [
+        "--model", "small-cnn:width=8", "--weights", "run/weights.safetensors", "--data", "digits",
+        "--json",
+      ]
+      try evaluation(base)
+      try prediction(base)
+      let ranked = try runner.start(["criticality", "--top", "2"] + base).wait().object()
+      let layers = try #require(ranked["layers"] as? [[String: Any]])
+      #expect(layers.map { $0["index"] as? Int } == [0, 1, 2])
+      for layer in layers { try fields(layer, ["index", "name", "weakness", "criticality"]) }
+      #expect((ranked["selected"] as? [Int])?.count == 2)
+    }
+
+    private func evaluation(_ base: [String]) throws {
+      let attack = [
+        "--attack", "pgd", "--eps", "0.2", "--step", "0.05", "--steps", "4", "--restarts", "2",
+        "--seed", "3", "--save-adversarial", "adversarial.safetensors",
+      ]
+      let result = try runner.start(["evaluate", "--count", "90"] + base + attack).wait()
+      let object = try result.object()
+      try fields(
+        object, ["model", "clean_correct", "clean_accuracy", "robust_correct", "robust_accuracy"])
+      try fields(object["attack"], ["name", "norm", "eps", "step", "steps", "restarts", "seed"])
+      #expect(object["count"] as? Int == 90)
+      let again = try runner.start(["evaluate", "--count", "90"] + base + attack).wait().object()
+      #expect(again["robust_correct"] as? Int == object["robust_correct"] as? Int)
+      let file = try Safetensors.read(runner.path("adversarial.safetensors"))
+      let clean = try #require(file["clean"]).floats()
+      let adversarial = try #require(file["adversarial"]).floats()
+      #expect(file["adversarial"]?.shape == [90, 1, 8, 8])
+      #expect(zip(clean, adversarial).map { abs($0 - $1) }.max() ?? 1 <= 0.2 + 1e-6)
+      #expect(adversarial.allSatisfy { (0...1).contains($0) })
+      let logits = try #require(file["logits"]).floats()
+      let labels = try #require(file["labels"]).integers()
+      let right = labels.indices.filter { index in
+        let row = Array(logits[index * 10..<index * 10 + 10])
+        return row.firstIndex(of: row.max() ?? 0) == Int(labels[index])
+      }
+      #expect(right.count == object["robust_correct"] as? Int)
+    }
+
+    private func prediction(_ base: [String]) throws {
+      let result = try runner.start(
+        ["predict", "--count", "70", "--batch", "32", "--taps", "all", "--out", "p.safetensors"]
+          + base
+      ).wait()
+      #expect(result.code == 0, "\(result.error)")
+      let file = try Safetensors.read(runner.path("p.safetensors"))
+      #expect(file["logits"]?.shape == [70, 10])
+      #expect(file["labels"]?.type == .i64)
+      #expect(file["features.conv1"]?.shape == [70, 8, 8, 8])
+      #expect(file["features.conv3"]?.shape == [70, 32, 2, 2])
+    }
+
+    @Test func quickstart() throws {
+      let result = try runner.run("quickstart", "--epochs", "4", "--out", "q", "--json")
+      let runs = try #require(try result.object()["runs"] as? [[String: Any]])
+      #expect(runs.map { $0["name"] as? String } == ["standard", "pgd-at", "clat"])
+      for run in runs { try fields(run, ["clean_accuracy", "robust_accuracy", "count"]) }
+      let plot = String(decoding: try runner.bytes("q/curves.svg"), as: UTF8.self)
+      #expect(plot.hasPrefix("<svg") && plot.contains("<polyline"))
+    }
+
+    @Test func help() throws {
+      for command in [
+        "quickstart", "train", "evaluate", "predict", "criticality", "inspect", "profile", "models",
+        "benchmark", "doctor",
+      ] {
+        let result = try runner.run(command, "--help")
+        #expect(result.code == 0 && result.output.contains("EXAMPLES"), "\(command)")
+      }
+    }
+  }
+}

@@ -11,7 +11,8 @@ allow() {
   wrong=
   while IFS= read -r line; do
     [ -n "$line" ] || continue
-    module=$(sed -E 's/^.*import +((struct|class|enum|func|protocol|typealias) +)?([A-Za-z_]+).*/\3/' \
+    module=$(sed -E \
+      's/^.*import +((struct|class|enum|func|protocol|typealias) +)?([A-Za-z_]+).*/\3/' \
       <<<"${line#*:*:}")
     case " $* " in *" $module "*) ;; *) wrong+="$line"$'\n' ;; esac
   done < <(grep -rnE '^ *(@[a-z_A-Z]+ +)*((public|internal|private|package) +)?import +' \
@@ -31,13 +32,13 @@ allow Sources/Storage Foundation
 allow Sources/Engine Foundation IR Kernels
 allow Sources/Eager Foundation IR Engine Kernels
 allow Sources/Adversarial Foundation IR Models Engine Eager Datasets Storage Yams
-allow Sources/clat Foundation Dispatch Glibc IR Models Engine Eager Adversarial Datasets Storage \
-  ArgumentParser
+allow Sources/clat Foundation Synchronization IR Models Engine Eager Adversarial Datasets \
+  Storage ArgumentParser
 for tests in Tests/*Tests; do
   case $tests in
   Tests/KernelTests) allow "$tests" Foundation Testing Kernels ;;
-  *) allow "$tests" Foundation Glibc Testing TestSupport IR Models Engine Eager Adversarial Datasets \
-    Storage COpenBLAS clat ;;
+  *) allow "$tests" Foundation Glibc Testing TestSupport IR Models Engine Eager Adversarial \
+    Datasets Storage COpenBLAS clat ;;
   esac
 done
 # No C header but kernels.h is seen from Swift, and only team/ knows OpenMP.

@@ -17,9 +17,9 @@ struct Clat: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      QuickstartCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self, CriticalityCommand.self,
-      ModelsCommand.self, InspectCommand.self, ProfileCommand.self, BenchmarkCommand.self,
-      DoctorCommand.self,
+      QuickstartCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
+      CriticalityCommand.self, InspectCommand.self, ProfileCommand.self, BenchmarkCommand.self,
+      ModelsCommand.self, DoctorCommand.self,
     ])
 
   static func main() {

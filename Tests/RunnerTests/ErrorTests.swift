@@ -52,7 +52,9 @@ extension RunnerTests {
     ])
     func evaluationUsage(_ arguments: [String], _ parts: [String]) throws {
       _ = try runner.run("train", runner.recipe(epochs: 1), "--out", "run")
-      let base = ["evaluate", "--model", "small-cnn:width=8", "--weights", "run", "--data", "digits"]
+      let base = [
+        "evaluate", "--model", "small-cnn:width=8", "--weights", "run", "--data", "digits",
+      ]
       expect(64, parts, try runner.start(base + arguments).wait())
     }
 
@@ -80,7 +82,8 @@ extension RunnerTests {
       expect(65, ["test_batch.bin", "truncated", "3073"], try evaluate())
       records[3073] = 10
       try records.write(to: file)
-      expect(65, ["test_batch.bin", "record 1", "offset 3073", "label 10", "0...9"], try evaluate())
+      expect(
+        65, ["test_batch.bin", "record 1", "offset 3073", "label 10", "0...9"], try evaluate())
       try Data().write(to: file)
       expect(65, ["test_batch.bin", "no records"], try evaluate())
       truncate(file.path, 10_001 * 3073)
@@ -105,8 +108,12 @@ extension RunnerTests {
       #expect(try runner.run("train", runner.recipe(epochs: 1), "--out", "run").code == 0)
       let other = try runner.run(
         "evaluate", "--model", "small-cnn:width=4", "--weights", "run", "--data", "digits")
-      expect(65, ["misshapen", "conv1.weight is [8, 1, 3, 3], expected [4, 1, 3, 3]",
-        "linear.weight"], other)
+      expect(
+        65,
+        [
+          "misshapen", "conv1.weight is [8, 1, 3, 3], expected [4, 1, 3, 3]",
+          "linear.weight",
+        ], other)
       let deeper = try runner.run(
         "evaluate", "--model", "wrn-10-1", "--weights", "run", "--data", "digits")
       expect(65, ["missing", "unexpected", "block1.layer.0.conv1.weight", "bn1.bias"], deeper)
@@ -117,7 +124,8 @@ extension RunnerTests {
     }
 
     @Test func graphText() throws {
-      try runner.write("bad.ir", "graph @g {\n  input %0 \"x\" data : f32[1,4,4,3]\n  %1 = rleu %0\n}\n")
+      try runner.write(
+        "bad.ir", "graph @g {\n  input %0 \"x\" data : f32[1,4,4,3]\n  %1 = rleu %0\n}\n")
       expect(
         65, ["bad.ir: line 3", "rleu"], try runner.run("inspect", "graph", "--model", "bad.ir"))
       try runner.write("cut.ir", "graph @g {\n  input %0 \"x\" data : f32[1,")

@@ -139,7 +139,8 @@ final class Running {
   func wait() throws -> Result {
     process.waitUntilExit()
     func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
-    let code = process.terminationReason == .exit
+    let code =
+      process.terminationReason == .exit
       ? process.terminationStatus : 128 + process.terminationStatus
     return Result(code: code, output: try text(output), error: try text(error))
   }

@@ -33,7 +33,8 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(help: "The layers that CLAT trains, 11,4; the model's last ones unless given.")
   var critical: IndexList?
 
-  @Option(help: "Runs of each engine at least, after one that is not counted; more if they are short.")
+  @Option(
+    help: "Runs of each engine at least, after one that is not counted; more if they are short.")
   var runs = 5
 
   @Flag(help: "Print JSON.")

@@ -76,7 +76,9 @@ struct CriticalityCommand: ParsableCommand {
     let result = try Criticality.compute(
       session, dataset, options, batchSize: min(128, dataset.count), seed: images.seed)
     let selected = Array(result.ranking.prefix(count))
-    if json { try Output.json(describe(result, selected, model, dataset, attack)) } else {
+    if json {
+      try Output.json(describe(result, selected, model, dataset, attack))
+    } else {
       try Output.write(text(result, selected, model, dataset, attack))
     }
   }

@@ -66,7 +66,8 @@ struct Diagnosis {
         let notes = dataset.notes.isEmpty ? "" : " (\(dataset.notes.joined(separator: "; ")))"
         return Diagnosis(
           name: name, ok: true,
-          found: "\(dataset.count) images of \(dataset.shape), \(dataset.classes.count) classes\(notes)")
+          found:
+            "\(dataset.count) images of \(dataset.shape), \(dataset.classes.count) classes\(notes)")
       } catch {
         return Diagnosis(
           name: name, ok: false, found: "\(error)", advice: "mend or name other data with --data")
@@ -143,7 +144,8 @@ struct Diagnosis {
   private static func installedVersion(_ package: String) -> String? {
     let status = (try? String(contentsOfFile: "/var/lib/dpkg/status", encoding: .utf8)) ?? ""
     guard let start = status.range(of: "\nPackage: \(package)\n") else { return nil }
-    let entry = status[start.upperBound...].prefix { _ in true }
+    let entry =
+      status[start.upperBound...].prefix { _ in true }
       .components(separatedBy: "\n\n").first ?? ""
     let lines = entry.split(separator: "\n")
     guard lines.contains("Status: install ok installed") else { return nil }

@@ -81,7 +81,9 @@ struct EvaluateCommand: ParsableCommand {
           let elapsed = (ContinuousClock.now - start) / .seconds(1)
           line.update(
             fraction,
-            "\(done)/\(dataset.count) images, \(ProgressLine.clock(elapsed / fraction - elapsed)) left")
+            "\(done)/\(dataset.count) images, "
+              + "\(ProgressLine.clock(elapsed / fraction - elapsed)) left"
+          )
         })
     } catch is CancellationError {
       throw Interruption.failure

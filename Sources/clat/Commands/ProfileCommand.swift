@@ -49,7 +49,9 @@ struct ProfileCommand: ParsableCommand {
     let clock = ContinuousClock()
     let seconds = clock.measure { for _ in 0..<runs { executable.run() } } / .seconds(1)
     let report = ProfileReport(executable, runs: runs, wallSeconds: seconds / Double(runs))
-    if json { try Output.json(report.json(model, network.batch)) } else {
+    if json {
+      try Output.json(report.json(model, network.batch))
+    } else {
       try Output.write(report.text)
     }
   }

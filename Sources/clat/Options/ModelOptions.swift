@@ -35,7 +35,9 @@ struct ImageExtent: ExpressibleByArgument {
   var channels: Int
 
   init?(argument: String) {
-    let parts = argument.split(separator: "x", omittingEmptySubsequences: false).compactMap { Int($0) }
+    let parts = argument.split(separator: "x", omittingEmptySubsequences: false).compactMap {
+      Int($0)
+    }
     guard parts.count == 3, parts.allSatisfy({ (1...65536).contains($0) }) else { return nil }
     (height, width, channels) = (parts[0], parts[1], parts[2])
   }

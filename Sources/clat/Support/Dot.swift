@@ -1,6 +1,7 @@
 import IR
 
-/// A graph in Graphviz's language: one box per node with its operation and results, one edge per use.
+/// A graph in Graphviz's language: a box for each node with its operation and results, an edge for
+/// each use; colours are stages.
 struct Dot {
   let graph: Graph
 

@@ -74,7 +74,8 @@ struct EvaluationReport {
 
 /// Clean and adversarial images with labels and logits, for evaluation elsewhere.
 enum AdversarialFile {
-  /// `clean` and `adversarial` f32 NCHW in [0, 1], `logits` of the adversarial images, `labels` i64.
+  /// `clean` and `adversarial` (f32 NCHW in [0, 1]), `logits` of the adversarial images, `labels`
+  /// (i64).
   static func write(
     to path: String, _ dataset: Dataset, _ result: Evaluation, model: Model
   ) throws {

@@ -5,7 +5,8 @@ import IR
 enum GraphFile {
   /// The verified graph.
   ///
-  /// - Throws: Failure: 66 where there is no file, 65 with file, line and column where it is no graph.
+  /// - Throws: Failure: 66 where there is no file, 65 with its name, line and column where that
+  ///   is no graph.
   static func read(_ path: String) throws -> Graph {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw Failure(.missingInput, "\(path): not found, expected a graph in IR text")

@@ -73,6 +73,9 @@ struct ModelOptions: ParsableArguments {
     _ text: String, image: (height: Int, width: Int, channels: Int), classes: Int,
     mean: NumberList? = nil, std: NumberList? = nil
   ) throws -> Model {
+    if text.hasSuffix(".ir") {
+      throw Failure.usage("--model \(text): a graph's file serves `clat inspect` alone")
+    }
     return try Model(
       ModelSpec(text), imageShape: image, classes: classes, mean: mean?.values, std: std?.values)
   }

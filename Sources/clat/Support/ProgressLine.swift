@@ -1,17 +1,17 @@
 import Foundation
 
-/// One line on a terminal's standard error that is written over; nothing where that is no terminal.
+/// One line on a terminal's standard error that is written over; a plain line now and then where that is no terminal.
 final class ProgressLine {
   private let isTerminal = isatty(STDERR_FILENO) == 1
-  private var lastUpdate: ContinuousClock.Instant?
+  private var lastUpdate = ContinuousClock.now
   private var isShown = false
 
   /// Shows `text` unless the last update is very recent.
   func update(_ fraction: Double, _ text: @autoclosure () -> String) {
-    guard isTerminal else { return }
     let now = ContinuousClock.now
-    if let lastUpdate, now - lastUpdate < .milliseconds(100), fraction < 1 { return }
+    guard now - lastUpdate >= (isTerminal ? .milliseconds(100) : .seconds(30)) else { return }
     lastUpdate = now
+    guard isTerminal else { return write(text() + "\n") }
     let width = 24
     let filled = Int(Double(width) * min(1, max(0, fraction)))
     let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)

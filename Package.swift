@@ -51,7 +51,9 @@ let package = Package(
       exclude: ["Programs"]),
     .testTarget(name: "RunnerTests", dependencies: ["clat", "Storage"]),
     .testTarget(name: "KernelTests", dependencies: ["Kernels"]),
-    .testTarget(name: "EngineTests", dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS", "TestSupport"]),
+    .testTarget(
+      name: "EngineTests",
+      dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS", "TestSupport"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "IR"]),

@@ -43,6 +43,7 @@ if step "build, warnings are errors" swift build "${flags[@]}" --build-tests; th
   skipped=$(cat "$work/skipped" 2>/dev/null || echo 0)
   cat "$work/skips" 2>/dev/null
 fi
+step "the DSL type-checks quickly" Tests/typecheck.sh
 step "kernels" Kernels/tests/run.sh
 step "kernels, address sanitizer" Kernels/tests/run.sh -fsanitize=address
 step "kernels, undefined behaviour sanitizer" Kernels/tests/run.sh -fsanitize=undefined

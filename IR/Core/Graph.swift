@@ -93,7 +93,8 @@ public struct Node: Hashable, Sendable {
   }
 }
 
-/// A static single-assignment program: flat, typed, with at most one loop around the nodes of stage `step`.
+/// A static single-assignment program: flat, typed, with at most one loop around the nodes of stage
+/// `step`.
 public struct Graph: Hashable, Sendable {
   public var name: String
   /// What was compiled: mode, wrt, freeze, batch. Printed in the header.

@@ -57,7 +57,8 @@ public final class GraphBuilder {
     graph.taps.append(Tap(name: name, value: value))
   }
 
-  /// Declares the loop: `input` of role carried starts as `initial` and becomes `next` after every step.
+  /// Declares the loop: `input` of role carried starts as `initial` and becomes `next` after every
+  /// step.
   public func loop(steps: Int, carry input: ValueID, initial: ValueID, next: ValueID) {
     graph.loop = Loop(steps: steps, carries: [Carry(input: input, initial: initial, next: next)])
   }

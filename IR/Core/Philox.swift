@@ -1,6 +1,8 @@
-/// The counter-based generator Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+/// The counter-based generator Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy
+/// as 1, 2, 3").
 ///
-/// A draw depends on its counter and key alone, never on the order or the thread in which it is made.
+/// A draw depends on its counter and key alone, never on the order or the thread in which it is
+/// made.
 public enum Philox {
   /// Four random words for a counter of four words and a key of two.
   public static func words(

@@ -44,7 +44,8 @@ public struct TensorType: Hashable, Sendable, CustomStringConvertible {
   /// The number of elements that a tensor may have at most.
   public static let maximumCount = 1 << 40
 
-  /// - Throws: IRError unless the type has extents, all of them positive, and at most `maximumCount` elements.
+  /// - Throws: IRError unless the type has extents, all of them positive, and at most
+  ///   `maximumCount` elements.
   public func check() throws {
     guard !shape.isEmpty, shape.allSatisfy({ $0 > 0 }) else {
       throw IRError("\(self) must have extents, all of them positive")
@@ -64,8 +65,8 @@ public struct TensorType: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// When a value is first known. The compiler computes every value at its earliest stage, so that the body of an
-/// attack's loop holds only what changes from step to step.
+/// When a value is first known. The compiler computes every value at its earliest stage, so that
+/// the body of an attack's loop holds only what changes from step to step.
 public enum Stage: Int, Sendable, Comparable, CaseIterable {
   /// Depends on parameters and buffers alone: folding, packing.
   case weights

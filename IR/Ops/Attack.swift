@@ -36,8 +36,8 @@ extension OpRegistry {
       ]
     })
 
-  /// clamp(x + eps * (2 u - 1), low, high), u uniform. Operands: x [N, ...], ids i32 [N] (each image's index in its data set),
-  /// stream i32 [4] (`RandomStream.operand`).
+  /// clamp(x + eps * (2 u - 1), low, high), u uniform. Operands: x [N, ...], ids i32 [N] (each
+  /// image's index in its data set), stream i32 [4] (`RandomStream.operand`).
   private static let randomStart = OpDef(
     "random_start", attributes: box,
     samples: [

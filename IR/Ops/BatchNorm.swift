@@ -1,11 +1,13 @@
-// Batch normalisation (Ioffe and Szegedy 2015) by channel, with PyTorch's conventions: biased variance normalises, unbiased
-// variance enters the running statistics, `momentum` is the weight of the new batch.
+// Batch normalisation (Ioffe and Szegedy 2015) by channel, with PyTorch's conventions: biased
+// variance normalises, unbiased variance enters the running statistics, `momentum` is the weight of
+// the new batch.
 
 import Foundation
 
 private let epsilon = AttributeSpec("eps", .float, default: .float(1e-5))
 
-/// The mode of a batch norm: `train` normalises by the batch and updates the running statistics, `eval` by these.
+/// The mode of a batch norm: `train` normalises by the batch and updates the running statistics,
+/// `eval` by these.
 public enum BatchNormMode: String, Sendable {
   case train, eval
 }
@@ -127,8 +129,8 @@ extension OpRegistry {
     return [dx, dgamma, dbeta, nil, nil]
   }
 
-  /// batch_norm_grad(dy, x, gamma, mean, invstd [, bits]) -> dx, dgamma, dbeta, in training mode. With the epilogue `mask`, dy is
-  /// first selected by bits.
+  /// batch_norm_grad(dy, x, gamma, mean, invstd [, bits]) -> dx, dgamma, dbeta, in training mode.
+  /// With the epilogue `mask`, dy is first selected by bits.
   private static let batchNormGrad = OpDef(
     "batch_norm_grad", attributes: [Epilogue.spec], fusion: .reduction, inPlace: [(0, 0)],
     samples: [
@@ -172,7 +174,8 @@ extension OpRegistry {
       return [dx, dgamma, dbeta]
     })
 
-  /// batch_norm_fold(gamma, beta, mean, var) -> scale = gamma / sqrt(var + eps), shift = beta - mean * scale.
+  /// batch_norm_fold(gamma, beta, mean, var) -> scale = gamma / sqrt(var + eps), shift = beta -
+  /// mean * scale.
   private static let batchNormFold = OpDef(
     "batch_norm_fold", attributes: [epsilon],
     samples: [OpSample([.f32(5), .f32(5), .f32(5), .f32(5)], positive: [3])],
@@ -183,7 +186,9 @@ extension OpRegistry {
       return [types[0], types[0]]
     },
     reference: { call in
-      let scale = zip(call[0], call[3]).map { $0 / ($1 + call.attributes.float("eps")).squareRoot() }
+      let scale = zip(call[0], call[3]).map {
+        $0 / ($1 + call.attributes.float("eps")).squareRoot()
+      }
       let shift = scale.indices.map { call[1][$0] - call[2][$0] * scale[$0] }
       return [scale, shift]
     })

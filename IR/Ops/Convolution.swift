@@ -1,6 +1,7 @@
 // Convolution of NHWC activations with OIHW filters, its input gradient and its weight gradient.
 
-/// The geometry of a convolution: what the type rules, the reference and the kernels' offset tables share.
+/// The geometry of a convolution: what the type rules, the reference and the kernels' offset tables
+/// share.
 public struct ConvolutionShape: Hashable, Sendable {
   public var images, inHeight, inWidth, inChannels: Int
   public var outHeight, outWidth, outChannels: Int
@@ -131,7 +132,8 @@ private let geometry = [
 extension OpRegistry {
   static let convolution: [OpDef] = [conv2d, conv2dInputGrad, conv2dWeightGrad]
 
-  /// y[n, oh, ow, o] = sum over i, kh, kw of x[n, oh * s - p + kh, ow * s - p + kw, i] * w[o, i, kh, kw].
+  /// y[n, oh, ow, o] = sum over i, kh, kw of x[n, oh * s - p + kh, ow * s - p + kw, i] * w[o, i,
+  /// kh, kw].
   private static let conv2d = OpDef(
     "conv2d", attributes: geometry + [Epilogue.spec], fusion: .outFusable,
     samples: [
@@ -141,7 +143,8 @@ extension OpRegistry {
         [.f32(2, 7, 6, 17), .f32(18, 17, 3, 3)], ["pad": .ints([1, 1]), "stride": .ints([2, 2])],
         differentiable: [0, 1]),
       OpSample([.f32(3, 4, 4, 8), .f32(16, 8, 1, 1)], ["stride": .ints([2, 2])]),
-      OpSample([.f32(1, 6, 6, 2), .f32(3, 2, 5, 3)], ["pad": .ints([2, 0])], differentiable: [0, 1]),
+      OpSample(
+        [.f32(1, 6, 6, 2), .f32(3, 2, 5, 3)], ["pad": .ints([2, 0])], differentiable: [0, 1]),
       OpSample(
         [.f32(2, 4, 4, 8), .f32(9, 8, 3, 3), .f32(9), .f32(2, 4, 4, 9)],
         ["pad": .ints([1, 1]), "epilogue": .string("shift+residual+relu+bits")]),
@@ -195,7 +198,9 @@ extension OpRegistry {
       OpSample(
         [.f32(2, 2, 2, 6), .f32(6, 4, 1, 1)], ["stride": .ints([2, 2]), "input": .ints([4, 3])]),
       OpSample(
-        [.f32(2, 4, 4, 8), .f32(8, 16, 3, 3), .f32(2, 4, 4, 16), TensorType(.bits, [2, 4, 4, 16])],
+        [
+          .f32(2, 4, 4, 8), .f32(8, 16, 3, 3), .f32(2, 4, 4, 16), TensorType(.bits, [2, 4, 4, 16]),
+        ],
         [
           "pad": .ints([1, 1]), "input": .ints([4, 4]), "epilogue": .string("residual+mask"),
         ]),

@@ -1,8 +1,8 @@
-/// Element-wise work done on a result while it is still in registers, in this order:
-/// times scale, plus shift, plus residual, then ReLU (and its bits) or selection by bits.
+/// Element-wise work done on a result while it is still in registers, in this order: times scale,
+/// plus shift, plus residual, then ReLU (and its bits) or selection by bits.
 ///
-/// Written as a list in the attribute `epilogue`, for example `"shift+residual+relu+bits"`. Each of scale, shift,
-/// residual and mask takes one more operand, in this order; bits is one more result.
+/// Written as a list in the attribute `epilogue`, for example `"shift+residual+relu+bits"`. Each of
+/// scale, shift, residual and mask takes one more operand, in this order; bits is one more result.
 public struct Epilogue: OptionSet, Sendable, Hashable {
   public let rawValue: Int
   public init(rawValue: Int) { self.rawValue = rawValue }

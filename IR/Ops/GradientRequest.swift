@@ -1,7 +1,8 @@
 extension OpRegistry {
   static let gradientOps: [OpDef] = [gradientRequest]
 
-  /// gradient(loss [1], wrt...): a request that the pass `differentiate` replaces by the gradient's nodes. It cannot be executed.
+  /// gradient(loss [1], wrt...): a request that the pass `differentiate` replaces by the gradient's
+  /// nodes. It cannot be executed.
   private static let gradientRequest = OpDef(
     "gradient",
     samples: [],

@@ -116,7 +116,9 @@ extension OpRegistry {
   /// [1] to [count]: x times factor everywhere.
   private static let broadcast = OpDef(
     "broadcast",
-    attributes: [AttributeSpec("count", .int), AttributeSpec("factor", .float, default: .float(1))],
+    attributes: [
+      AttributeSpec("count", .int), AttributeSpec("factor", .float, default: .float(1)),
+    ],
     samples: [OpSample([.f32(1)], ["count": .int(5), "factor": .float(0.25)])],
     infer: { types in
       try types.expectCount(1)
@@ -134,8 +136,8 @@ extension OpRegistry {
 
   private static let distanceEpsilon = AttributeSpec("eps", .float, default: .float(1e-12))
 
-  /// sqrt(sum of (a - b)^2 + eps) of every image (CLAT, Eqs. 2 and 5): [N, ...] twice to [N]. With `detach`, b is
-  /// a constant to the gradient.
+  /// sqrt(sum of (a - b)^2 + eps) of every image (CLAT, Eqs. 2 and 5): [N, ...] twice to [N]. With
+  /// `detach`, b is a constant to the gradient.
   private static let featureDistance = OpDef(
     "feature_distance",
     attributes: [distanceEpsilon, AttributeSpec("detach", .bool, default: .bool(false))],

@@ -25,7 +25,8 @@ public struct AttributeSpec: Sendable {
 
 /// How an operation may take part in fusion (after TVM's operator patterns).
 public enum FusionKind: Sendable {
-  /// One output element from the operands' elements at the same place, or from a per-channel vector.
+  /// One output element from the operands' elements at the same place, or from a per-channel
+  /// vector.
   case elementwise
   /// A heavy operation whose epilogue may absorb element-wise work.
   case outFusable
@@ -85,7 +86,8 @@ public struct OpDef: Sendable {
   public var infer: Infer
   /// The results in double precision, obviously right and slow.
   public var reference: Reference
-  /// Gradients of the operands from gradients of the results; nil where the operation is not differentiable.
+  /// Gradients of the operands from gradients of the results; nil where the operation is not
+  /// differentiable.
   public var gradient: Gradient?
   /// Floating-point operations of one execution.
   public var flops: Flops

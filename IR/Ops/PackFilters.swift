@@ -1,8 +1,8 @@
 extension OpRegistry {
   static let packingOps: [OpDef] = [packFilters]
 
-  /// Filters in the layout of the convolution kernels, for one use: the forward pass, or the input gradient
-  /// (`transpose`), whose layout depends on the geometry. The value is unchanged.
+  /// Filters in the layout of the convolution kernels, for one use: the forward pass, or the input
+  /// gradient (`transpose`), whose layout depends on the geometry. The value is unchanged.
   private static let packFilters = OpDef(
     "pack_filters",
     attributes: [

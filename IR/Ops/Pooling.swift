@@ -44,8 +44,8 @@ public struct PoolingShape: Hashable, Sendable {
     return shape
   }
 
-  /// Calls `body(output, input, pixel)` for every element of every window, in row order; pixel is the
-  /// input's pixel within its image.
+  /// Calls `body(output, input, pixel)` for every element of every window, in row order; pixel is
+  /// the input's pixel within its image.
   func forEachElement(_ body: (_ output: Int, _ input: Int, _ pixel: Int) -> Void) {
     for n in 0..<images {
       for oh in 0..<outHeight {
@@ -125,7 +125,7 @@ extension OpRegistry {
       OpSample(
         [.f32(2, 1, 1, 5), .i32(2, 1, 1, 5)],
         ["kernel": .ints([2, 3]), "stride": .ints([2, 3]), "input": .ints([2, 3])],
-        integerBound: 6),
+        integerBound: 6)
     ],
     infer: { types in
       try types.expectCount(2)
@@ -174,7 +174,7 @@ extension OpRegistry {
   private static let avgPoolGrad = OpDef(
     "avg_pool_grad", attributes: window + [AttributeSpec("input", .ints)],
     samples: [
-      OpSample([.f32(2, 4, 3, 9)], overlapping.merging(["input": .ints([7, 5])])),
+      OpSample([.f32(2, 4, 3, 9)], overlapping.merging(["input": .ints([7, 5])]))
     ],
     infer: { types in
       try types.expectCount(1)

@@ -12,7 +12,8 @@ private func permutation(_ shape: [Int]) -> [Int] {
   return source
 }
 
-/// Calls `body(small, large)` with the flat indices of corresponding elements of the tensor without and with padding.
+/// Calls `body(small, large)` with the flat indices of corresponding elements of the tensor without
+/// and with padding.
 private func forEachKept(
   _ input: [Int], stride: Int, before: Int, output: [Int], _ body: (Int, Int) -> Void
 ) {
@@ -100,7 +101,8 @@ extension OpRegistry {
     AttributeSpec("stride", .int), AttributeSpec("before", .int), AttributeSpec("after", .int),
   ]
 
-  /// The option-A shortcut of He et al. 2015: every `stride`-th pixel, with zero channels before and after.
+  /// The option-A shortcut of He et al. 2015: every `stride`-th pixel, with zero channels before
+  /// and after.
   private static let subsamplePad = OpDef(
     "subsample_pad", attributes: shortcut,
     samples: [
@@ -112,7 +114,8 @@ extension OpRegistry {
       try types.expectCount(1)
       try types.expect(0, .f32, rank: 4)
       let (stride, before, after) = (
-        types.attributes.int("stride"), types.attributes.int("before"), types.attributes.int("after")
+        types.attributes.int("stride"), types.attributes.int("before"),
+        types.attributes.int("after")
       )
       guard stride > 0, before >= 0, after >= 0 else {
         throw IRError("stride must be positive, before and after not negative")

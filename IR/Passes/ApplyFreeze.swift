@@ -1,6 +1,6 @@
-/// Withdraws the gradient requests and the updates of frozen parameters, before anything is differentiated, so that no work for
-/// them remains; multiplies gradients by element masks where these are requested; and runs the batch norms of frozen
-/// layers in evaluation mode.
+/// Withdraws the gradient requests and the updates of frozen parameters, before anything is
+/// differentiated, so that no work for them remains; multiplies gradients by element masks where
+/// these are requested; and runs the batch norms of frozen layers in evaluation mode.
 func applyFreeze(_ graph: Graph, _ request: CompileRequest) throws -> Graph {
   var graph = graph
   for name in request.freeze.union(request.masks).sorted() {

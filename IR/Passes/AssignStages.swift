@@ -1,5 +1,6 @@
 extension Graph {
-  /// The graph with every value at the earliest stage at which it is known: that of its latest operand.
+  /// The graph with every value at the earliest stage at which it is known: that of its latest
+  /// operand.
   public func withStages() -> Graph {
     var graph = self
     for input in inputs { graph.values[input.value.index].stage = input.role.stage }

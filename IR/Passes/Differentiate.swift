@@ -1,5 +1,5 @@
-/// Replaces every gradient request by the nodes that compute it: reverse accumulation over the nodes between the loss and the
-/// requested values, and over no others.
+/// Replaces every gradient request by the nodes that compute it: reverse accumulation over the
+/// nodes between the loss and the requested values, and over no others.
 func differentiate(_ graph: Graph) throws -> Graph {
   var rewriter = try Rewriter(graph)
   for node in graph.nodes {
@@ -20,7 +20,8 @@ func differentiate(_ graph: Graph) throws -> Graph {
 extension GraphBuilder {
   /// Adds the nodes of the gradients of a scalar `loss` with respect to `targets`.
   ///
-  /// - Throws: IRError where the loss does not depend on a target, or an operation on the way has no gradient.
+  /// - Throws: IRError where the loss does not depend on a target, or an operation on the way has
+  ///   no gradient.
   public func gradients(
     of loss: ValueID, withRespectTo targets: [ValueID]
   ) throws -> [ValueID] {

@@ -1,5 +1,5 @@
-/// Drops nodes and inputs that no output needs: everything above the last tap of a feature attack, every gradient
-/// that nobody asked for.
+/// Drops nodes and inputs that no output needs: everything above the last tap of a feature attack,
+/// every gradient that nobody asked for.
 func eliminateDead(_ graph: Graph) throws -> Graph {
   var live = Set(graph.roots)
   live.formUnion(graph.loop?.carries.map(\.input) ?? [])

@@ -1,6 +1,7 @@
-/// Turns batch norms in evaluation mode into per-channel scale and shift, known at stage `weights`, and multiplies the scale
-/// into the filters of the convolution before it. The input gradient and the weight gradient see the same
-/// scaled filters, so that the backward pass of a folded batch norm costs nothing.
+/// Turns batch norms in evaluation mode into per-channel scale and shift, known at stage `weights`,
+/// and multiplies the scale into the filters of the convolution before it. The input gradient and
+/// the weight gradient see the same scaled filters, so that the backward pass of a folded batch
+/// norm costs nothing.
 func foldBatchNorm(_ graph: Graph) throws -> Graph {
   try eliminateDead(
     eliminateCommon(

@@ -1,5 +1,6 @@
-/// Moves element-wise work into the epilogue of the operation that produces its operand, so that it is done while the tile is in
-/// registers. What finds no producer becomes a `pointwise` node, itself a chain.
+/// Moves element-wise work into the epilogue of the operation that produces its operand, so that it
+/// is done while the tile is in registers. What finds no producer becomes a `pointwise` node,
+/// itself a chain.
 func fuseEpilogues(_ graph: Graph) throws -> Graph {
   var fusion = EpilogueFusion(graph)
   fusion.convertToPointwise()
@@ -51,7 +52,8 @@ private struct EpilogueFusion {
     return !merged.isEmpty
   }
 
-  /// The operands through which a producer may be absorbed: x, or the residual of a plain sum, latest first.
+  /// The operands through which a producer may be absorbed: x, or the residual of a plain sum,
+  /// latest first.
   private func candidates(_ node: Node) -> [(slot: Int, operand: ValueID)] {
     let epilogue = (try? Epilogue.of(node.attributes)) ?? []
     guard !epilogue.contains(.scale), !epilogue.contains(.shift),
@@ -61,7 +63,8 @@ private struct EpilogueFusion {
     return slots.map { (slot: $0, operand: node.operands[$0]) }
   }
 
-  /// The operations that have an epilogue, the index of its first operand, and the parts it may hold.
+  /// The operations that have an epilogue, the index of its first operand, and the parts it may
+  /// hold.
   private func capability(_ op: String) -> (base: Int, parts: Epilogue)? {
     switch op {
     case "conv2d", "conv2d_input_grad", "linear", "linear_input_grad":
@@ -85,7 +88,8 @@ private struct EpilogueFusion {
     var node = producer
     node.operands = Array(producer.operands[..<base]) + producer.operands[base...] + extra
     node.attributes["epilogue"] = first.union(second).attribute
-    node.results = [consumer.results[0]] + producer.results.dropFirst() + consumer.results.dropFirst()
+    node.results =
+      [consumer.results[0]] + producer.results.dropFirst() + consumer.results.dropFirst()
     return node
   }
 
@@ -108,7 +112,8 @@ private struct EpilogueFusion {
 }
 
 extension Epilogue {
-  /// Whether every part of `later` comes after every part of this one, so that the two are one epilogue.
+  /// Whether every part of `later` comes after every part of this one, so that the two are one
+  /// epilogue.
   fileprivate func precedes(_ later: Epilogue) -> Bool {
     if isEmpty || later.isEmpty { return true }
     if contains(.relu) || contains(.mask) { return false }

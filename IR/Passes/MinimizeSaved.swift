@@ -1,5 +1,5 @@
-/// Keeps one bit an element instead of an activation where the backward pass needs only the sign: relu and relu_grad become
-/// relu_bits and mask.
+/// Keeps one bit an element instead of an activation where the backward pass needs only the sign:
+/// relu and relu_grad become relu_bits and mask.
 func minimizeSaved(_ graph: Graph) throws -> Graph {
   let needed = Set(graph.nodes.filter { $0.op == "relu_grad" }.map { $0.operands[1] })
   var bits: [ValueID: ValueID] = [:]

@@ -2,8 +2,8 @@
 public struct CompileRequest: Sendable, Hashable {
   /// Names of features that become outputs `features.<name>`.
   public var taps: [String]
-  /// Parameters that must not change, by name. Their gradients are not computed, and a batch norm whose gamma is
-  /// among them runs in evaluation mode.
+  /// Parameters that must not change, by name. Their gradients are not computed, and a batch norm
+  /// whose gamma is among them runs in evaluation mode.
   public var freeze: Set<String>
   /// Parameters whose gradient is multiplied element by element by the input `mask.<name>`.
   public var masks: Set<String>
@@ -54,7 +54,8 @@ public struct PassManager: Sendable {
   ) throws -> (graph: Graph, seconds: [(pass: String, seconds: Double)]) {
     for name in printAfter.union(stopAfter.map { [$0] } ?? []) {
       guard passes.contains(where: { $0.name == name }) else {
-        throw IRError("no pass is named '\(name)'; passes: \(passes.map(\.name).joined(separator: ", "))")
+        throw IRError(
+          "no pass is named '\(name)'; passes: \(passes.map(\.name).joined(separator: ", "))")
       }
     }
     var graph = graph

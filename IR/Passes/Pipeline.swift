@@ -1,5 +1,5 @@
-/// The compiler's graph passes, in order. What follows them works on the program: schedule, in-place aliasing, memory plan,
-/// partition, barriers.
+/// The compiler's graph passes, in order. What follows them works on the program: schedule,
+/// in-place aliasing, memory plan, partition, barriers.
 public enum Pipeline {
   public static func passes(_ request: CompileRequest) -> [Pass] {
     [

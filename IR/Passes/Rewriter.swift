@@ -1,5 +1,5 @@
-/// Rebuilds a graph node by node: the way in which passes change graphs. Values are renumbered in definition order,
-/// so whatever is not copied is gone.
+/// Rebuilds a graph node by node: the way in which passes change graphs. Values are renumbered in
+/// definition order, so whatever is not copied is gone.
 struct Rewriter {
   let source: Graph
   let builder: GraphBuilder
@@ -29,13 +29,15 @@ struct Rewriter {
     let results = try builder.emit(
       node.op, node.operands.map(mapped), attributes ?? node.attributes)
     guard results.count == node.results.count else {
-      throw IRError("\(node.op): its results changed from \(node.results.count) to \(results.count)")
+      throw IRError(
+        "\(node.op): its results changed from \(node.results.count) to \(results.count)")
     }
     for (old, new) in zip(node.results, results) { map[old] = new }
     return results
   }
 
-  /// The new graph, with outputs, taps and loop carried over. Outputs and taps that `keep` refuses are dropped.
+  /// The new graph, with outputs, taps and loop carried over. Outputs and taps that `keep` refuses
+  /// are dropped.
   func finish(keepOutput keep: (GraphOutput) -> Bool = { _ in true }) throws -> Graph {
     for tap in source.taps {
       if let value = map[tap.value] { builder.tap(tap.name, value) }

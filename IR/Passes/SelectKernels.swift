@@ -1,5 +1,6 @@
-/// Chooses the algorithm of every convolution and linear layer, and prepares the filters it wants as values of their own, so that
-/// they are computed at stage `weights` and not on every pass. The only algorithm so far is the direct one.
+/// Chooses the algorithm of every convolution and linear layer, and prepares the filters it wants
+/// as values of their own, so that they are computed at stage `weights` and not on every pass. The
+/// only algorithm so far is the direct one.
 func selectKernels(_ graph: Graph) throws -> Graph {
   var rewriter = try Rewriter(graph)
   for node in graph.nodes {

@@ -1,11 +1,11 @@
 import Engine
 import IR
 
-/// Executes a graph operation by operation, as a define-by-run framework does: fresh memory for every result, no fusion, no folding,
-/// filters prepared on every call, and gradients by a tape.
+/// Executes a graph operation by operation, as a define-by-run framework does: fresh memory for
+/// every result, no fusion, no folding, filters prepared on every call, and gradients by a tape.
 ///
-/// The kernels are those of the compiled engine, so that the difference between the two is what compiling brings. It takes graphs as
-/// recipes build them, with their gradient requests.
+/// The kernels are those of the compiled engine, so that the difference between the two is what
+/// compiling brings. It takes graphs as recipes build them, with their gradient requests.
 public final class EagerExecutor {
   public let graph: Graph
   private let store: TensorStore

@@ -28,7 +28,8 @@ final class Tape {
     }
   }
 
-  /// Executes a node of the source graph; a gradient request executes the gradient of what was recorded so far.
+  /// Executes a node of the source graph; a gradient request executes the gradient of what was
+  /// recorded so far.
   func record(_ node: Node) throws {
     let operands = try node.operands.map { operand in
       guard let value = map[operand] else { throw IRError("\(operand) has no value") }

@@ -23,8 +23,8 @@ public struct Forward: Sendable {
 
 /// Emits a model into a graph, once or several times.
 ///
-/// Parameters are inputs of role `parameter` under their PyTorch names, shared by all calls. Running
-/// statistics are inputs of role `buffer`, threaded from call to call in training mode.
+/// Parameters are inputs of role `parameter` under their PyTorch names, shared by all calls.
+/// Running statistics are inputs of role `buffer`, threaded from call to call in training mode.
 public final class ForwardEmitter {
   private let builder: GraphBuilder
   private let model: Model

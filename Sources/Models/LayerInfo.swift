@@ -9,8 +9,8 @@ public struct ParameterInfo: Sendable, Equatable {
   /// PyTorch's layout: OIHW, [out, in] or [channels].
   public var shape: [Int]
   public var kind: Kind
-  /// Index in `Model.layers` of the convolution it belongs to or, for a batch norm, of the one whose
-  /// raw output it normalises; nil for shortcuts, linear layers, and norms of a residual sum.
+  /// Index in `Model.layers` of the convolution it belongs to or, for a batch norm, of the one
+  /// whose raw output it normalises; nil for shortcuts, linear layers, and norms of a residual sum.
   public var layer: Int?
 
   public init(name: String, shape: [Int], kind: Kind, layer: Int? = nil) {
@@ -29,8 +29,8 @@ public struct LayerInfo: Sendable {
   /// Main-path convolution, convolution of a shortcut, or linear layer.
   public enum Kind: String, Sendable { case convolution, shortcut, linear }
 
-  /// Position in `Model.allLayers`: main-path convolutions count from 0 in forward order, the others
-  /// from `Model.layers.count` on.
+  /// Position in `Model.allLayers`: main-path convolutions count from 0 in forward order, the
+  /// others from `Model.layers.count` on.
   public var index: Int
   /// The module's name in PyTorch: `layer1.0.conv1`.
   public var name: String

@@ -75,7 +75,7 @@ import Testing
     #expect(
       message { try Dataset.load(cut, split: .test) }
         == "\(cut): truncated: 12192 bytes, expected a multiple of 3073; "
-          + "record 3 has only 2973 bytes"
+        + "record 3 has only 2973 bytes"
     )
     var wrong = good
     wrong[2 * 3073] = 10

@@ -4,8 +4,8 @@ import Models
 import Testing
 
 @Suite struct FreezeTests {
-  /// Two training passes in one graph with some batch norms frozen: the second pass reads the frozen statistics, and they are not
-  /// among the outputs.
+  /// Two training passes in one graph with some batch norms frozen: the second pass reads the
+  /// frozen statistics, and they are not among the outputs.
   @Test func frozenStatisticsReachTheSecondPass() throws {
     let model = try Model(
       try ModelSpec("small-cnn:width=4"), imageShape: (8, 8, 1), classes: 10)

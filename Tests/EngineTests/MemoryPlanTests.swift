@@ -15,7 +15,8 @@ private struct Draws {
 }
 
 @Suite struct MemoryPlanTests {
-  /// Buffers that live together never overlap, every offset is aligned, and the arena is at least the lower bound.
+  /// Buffers that live together never overlap, every offset is aligned, and the arena is at least
+  /// the lower bound.
   @Test(arguments: 0..<60) func randomPlansAreSound(_ seed: Int) {
     var draws = Draws(seed: UInt64(seed))
     let requests = (0..<(1 + draws.next(below: 120))).map { _ in

@@ -43,7 +43,8 @@ func readValues(_ type: TensorType, _ bytes: UnsafeRawBufferPointer) -> [Double]
 @Suite struct OperationTests {
   static let executable = OpRegistry.all.filter { $0.name != "gradient" }.map(\.name)
 
-  /// Both engines give what the operation's reference gives, for every instruction set and thread count.
+  /// Both engines give what the operation's reference gives, for every instruction set and thread
+  /// count.
   @Test(arguments: executable) func enginesMatchReference(_ name: String) throws {
     let definition = try OpRegistry.definition(name)
     for sample in definition.samples {

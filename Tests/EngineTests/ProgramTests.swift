@@ -134,7 +134,8 @@ struct SmallAttack {
     #expect(!kernels.contains(where: preparation.contains))
     #expect(!kernels.contains { $0.hasPrefix("batch_norm") })
     #expect(step.repeats == 3)
-    // Stem, layers 1 ... 7, and the first stage's option-A shortcut: eight convolutions forward and eight back.
+    // Stem, layers 1 ... 7, and the first stage's option-A shortcut: eight convolutions forward and
+    // eight back.
     #expect(kernels.filter { $0 == "conv_gather" }.count == 16)
     #expect(!program.inputs.contains { $0.name == "linear.weight" })
     let batch = try #require(program.sections.first { $0.stage == .batch })

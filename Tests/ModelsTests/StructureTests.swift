@@ -4,8 +4,8 @@ import Testing
 @testable import Models
 
 @Suite struct StructureTests {
-  /// Published counts: RN18, RN50, WRN and DN121 from the repositories whose names we use; the others
-  /// from PyTorch under the definitions in Tests/Golden/networks.py.
+  /// Published counts: RN18, RN50, WRN and DN121 from the repositories whose names we use; the
+  /// others from PyTorch under the definitions in Tests/Golden/networks.py.
   @Test(arguments: [
     ("small-cnn", 24_346), ("resnet18", 11_173_962), ("resnet18:width=8", 176_402),
     ("resnet34", 21_282_122), ("resnet50", 23_520_842), ("preact-resnet18", 11_171_146),

@@ -85,8 +85,8 @@ public final class Executable {
     }
   }
 
-  /// Runs the program once: the section `weights` only where parameters have changed since the last run, then `batch`, then all
-  /// steps of the loop, in one parallel region.
+  /// Runs the program once: the section `weights` only where parameters have changed since the last
+  /// run, then `batch`, then all steps of the loop, in one parallel region.
   public func run() {
     let current = store.weightsVersion
     let wanted = program.sections.filter { section in
@@ -154,7 +154,8 @@ public final class Executable {
     }
   }
 
-  /// The team numbers instructions through the sections it is given; this maps its times to the program's instructions.
+  /// The team numbers instructions through the sections it is given; this maps its times to the
+  /// program's instructions.
   private func withProfile(
     _ wanted: [Program.Section], _ body: (UnsafeMutablePointer<UInt64>?) -> Void
   ) {

@@ -36,7 +36,8 @@ public enum Team {
   /// CPUs that this process may use: its affinity mask, limited by the cgroup's quota.
   public static var availableThreads: Int { max(1, Int(clat_team_available_cpus())) }
 
-  /// Pins worker threads to CPUs of the process's affinity mask; unpinned ones have been seen sharing a core.
+  /// Pins worker threads to CPUs of the process's affinity mask; unpinned ones have been seen
+  /// sharing a core.
   public static func pin(threads: Int) throws {
     let status = clat_team_pin(Int32(threads))
     guard status == 0 else { throw IRError("cannot pin \(threads) threads: errno \(status)") }

@@ -1,8 +1,8 @@
 import IR
 import Kernels
 
-/// Executes single nodes at once, each on fresh memory and in a parallel region of its own: what a define-by-run framework does with
-/// the same kernels.
+/// Executes single nodes at once, each on fresh memory and in a parallel region of its own: what a
+/// define-by-run framework does with the same kernels.
 public final class NodeRunner {
   public let threads: Int
   public let instructionSet: InstructionSet

@@ -3,8 +3,9 @@ import Kernels
 
 /// The offset tables of one use of a convolution, computed when the program is compiled.
 ///
-/// A gather visits, for every output pixel and tap, one input pixel or padding. The forward pass is one phase; the input gradient
-/// of a strided convolution has one phase for each residue of the input pixel, because each sees other taps.
+/// A gather visits, for every output pixel and tap, one input pixel or padding. The forward pass is
+/// one phase; the input gradient of a strided convolution has one phase for each residue of the
+/// input pixel, because each sees other taps.
 final class ConvolutionTables: @unchecked Sendable {
   /// Bytes of the packed filters.
   let packedBytes: Int
@@ -142,7 +143,8 @@ final class WeightGradientTable: @unchecked Sendable {
   deinit { offsets.deallocate() }
 }
 
-/// How a weight gradient is divided, by its shape alone, so that results do not depend on the number of threads.
+/// How a weight gradient is divided, by its shape alone, so that results do not depend on the
+/// number of threads.
 struct WeightGradientJobs {
   /// Ranges of images with partial sums of their own.
   var chunks: Int

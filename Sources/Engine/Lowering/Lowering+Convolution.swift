@@ -149,7 +149,9 @@ extension LoweringRules {
     let bias = add(.shift, sliced: false)
     let residual = add(.residual, sliced: true)
     let mask = add(.mask, sliced: true)
-    if epilogue.contains(.bits) { operands.append(lowering.result(lowering.node.results.count - 1)) }
+    if epilogue.contains(.bits) {
+      operands.append(lowering.result(lowering.node.results.count - 1))
+    }
     let bits = epilogue.contains(.bits) ? operands.count - 1 : nil
     lowering.call("conv_gather", units: gather.images, operands) { at in
       ArgumentBlock(

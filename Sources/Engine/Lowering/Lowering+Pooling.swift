@@ -5,7 +5,8 @@ extension LoweringRules {
   static let pooling: [String: LoweringRule] = [
     "max_pool": { lowering in
       let shape = try PoolingShape.forward(lowering.types)
-      pool(lowering, "max_pool", shape, [lowering.operand(0), lowering.result(0), lowering.result(1)])
+      pool(
+        lowering, "max_pool", shape, [lowering.operand(0), lowering.result(0), lowering.result(1)])
     },
     "max_pool_grad": { lowering in
       let shape = try PoolingShape.backward(lowering.types)

@@ -28,7 +28,8 @@ extension LoweringRules {
     "flatten_grad": { flatten($0, map: $0.resultTypes[0], backward: true) },
   ]
 
-  /// Copies channels between tensors of equal pixels; `from` and `to` are (first channel, channels of the tensor).
+  /// Copies channels between tensors of equal pixels; `from` and `to` are (first channel, channels
+  /// of the tensor).
   private static func copyChannels(
     _ lowering: NodeLowering, operand: Int, from: (start: Int, channels: Int),
     to: (start: Int, channels: Int), count: Int

@@ -2,11 +2,13 @@ import IR
 
 /// Which values share a buffer: in-place results, views, loop-carried values and parameter updates.
 ///
-/// A result takes its operand's buffer where the operation allows it and nothing reads the operand afterwards.
+/// A result takes its operand's buffer where the operation allows it and nothing reads the operand
+/// afterwards.
 struct BufferAssignment {
   /// Values that cannot be aliased into share the buffer of their root.
   private(set) var root: [ValueID: ValueID] = [:]
-  /// Copies that end the section of a stage: carried values that could not be computed in place, and updates.
+  /// Copies that end the section of a stage: carried values that could not be computed in place,
+  /// and updates.
   private(set) var copies: [(stage: Stage, from: ValueID, to: ValueID)] = []
   private let graph: Graph
   private let order: [Node]

@@ -1,7 +1,8 @@
 /// Places buffers with known lifetimes in one arena.
 ///
-/// Two greedy orders are tried, by size and by size times lifetime; each buffer goes to the smallest gap among the placed buffers whose
-/// lifetimes overlap with its own. The better plan is kept.
+/// Two greedy orders are tried, by size and by size times lifetime; each buffer goes to the
+/// smallest gap among the placed buffers whose lifetimes overlap with its own. The better plan is
+/// kept.
 public struct MemoryPlan: Sendable {
   /// What is to be placed.
   public struct Request: Sendable {

@@ -3,8 +3,9 @@ import IR
 extension Program {
   /// Gives every arena buffer a lifetime and an offset.
   ///
-  /// What a section leaves for a later one lives to the end of the last section that reads it, because that may be a loop. Values of stage
-  /// `weights` that later sections read live always: the section `weights` does not run again while the parameters stay.
+  /// What a section leaves for a later one lives to the end of the last section that reads it,
+  /// because that may be a loop. Values of stage `weights` that later sections read live always:
+  /// the section `weights` does not run again while the parameters stay.
   mutating func planMemory(persistent: Set<Int>, temporaries: [Int: ClosedRange<Int>]) {
     for (buffer, lifetime) in lifetimes(persistent: persistent) {
       buffers[buffer].lifetime = temporaries[buffer] ?? lifetime

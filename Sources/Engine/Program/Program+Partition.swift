@@ -1,7 +1,8 @@
 import IR
 
 extension Program {
-  /// Divides every instruction's units evenly; thread t gets units units * t / threads ..< units * (t + 1) / threads.
+  /// Divides every instruction's units evenly; thread t gets units units * t / threads ..< units *
+  /// (t + 1) / threads.
   mutating func partition(threads: Int) {
     for index in instructions.indices {
       let units = instructions[index].units
@@ -9,7 +10,8 @@ extension Program {
     }
   }
 
-  /// Marks the instructions before which all threads must meet: those that touch what another thread may still be writing or reading.
+  /// Marks the instructions before which all threads must meet: those that touch what another
+  /// thread may still be writing or reading.
   ///
   /// Between sections, and between the iterations of a loop, threads meet anyway.
   mutating func placeBarriers() {

@@ -2,7 +2,8 @@ import Foundation
 import IR
 
 extension Program {
-  /// The static schedule, readable: memory, then every instruction with its operands, slices and barriers.
+  /// The static schedule, readable: memory, then every instruction with its operands, slices and
+  /// barriers.
   public var text: String {
     var lines = ["program @\(name) threads \(threads) {"]
     lines += header.names.map { "  // \($0) = \(header[$0]!)" }

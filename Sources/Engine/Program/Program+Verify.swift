@@ -1,8 +1,9 @@
 import IR
 
 extension Program {
-  /// Checks that buffers that live at the same time do not overlap, that every buffer lies in the arena, that nothing is read before
-  /// it is written, and that every instruction's units are divided completely.
+  /// Checks that buffers that live at the same time do not overlap, that every buffer lies in the
+  /// arena, that nothing is read before it is written, and that every instruction's units are
+  /// divided completely.
   ///
   /// - Throws: IRError naming the buffer or instruction.
   public func verify() throws {
@@ -12,14 +13,18 @@ extension Program {
       guard instruction.bounds.count == threads + 1, instruction.bounds.first == 0,
         instruction.bounds.last == Int64(instruction.units),
         zip(instruction.bounds, instruction.bounds.dropFirst()).allSatisfy({ $0 <= $1 })
-      else { throw IRError("instruction \(index) (\(instruction.kernel)) is not divided completely") }
+      else {
+        throw IRError("instruction \(index) (\(instruction.kernel)) is not divided completely")
+      }
     }
   }
 
   private func verifyMemory() throws {
     let placed = buffers.filter { $0.lifetime != nil }
     for (index, buffer) in placed.enumerated() {
-      guard case .arena(let offset) = buffer.placement, let lifetime = buffer.lifetime else { continue }
+      guard case .arena(let offset) = buffer.placement, let lifetime = buffer.lifetime else {
+        continue
+      }
       guard offset >= 0, offset % MemoryPlan.alignment == 0, offset + buffer.bytes <= arenaBytes
       else { throw IRError("buffer \(buffer.name) lies outside the arena") }
       for other in placed[..<index] {

@@ -1,6 +1,7 @@
 import IR
 
-/// The static schedule: a flat list of kernel calls on buffers that all have an address, divided among threads.
+/// The static schedule: a flat list of kernel calls on buffers that all have an address, divided
+/// among threads.
 public struct Program {
   /// Where a buffer lives.
   public enum Placement: Hashable, Sendable {

@@ -1,6 +1,7 @@
 import IR
 
-/// Lowers a graph to a program: schedule, buffers shared in place, memory plan, partition, barriers.
+/// Lowers a graph to a program: schedule, buffers shared in place, memory plan, partition,
+/// barriers.
 struct ProgramBuilder {
   private let graph: Graph
   private let assignment: BufferAssignment

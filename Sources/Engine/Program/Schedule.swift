@@ -1,7 +1,8 @@
 import IR
 
-/// The order in which a graph's nodes run: by stage, within a stage as the graph has them, but an optimiser step as soon as its
-/// gradient is known, so that gradients do not all live until the end.
+/// The order in which a graph's nodes run: by stage, within a stage as the graph has them, but an
+/// optimiser step as soon as its gradient is known, so that gradients do not all live until the
+/// end.
 func schedule(_ graph: Graph) -> [Node] {
   var sections: [Stage: [Node]] = [:]
   for node in graph.nodes {

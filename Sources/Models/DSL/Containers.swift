@@ -16,7 +16,8 @@ public struct Sequential: Module {
   }
 }
 
-/// A sequence that is a block of the network: the feature `block` of its convolutions is its output.
+/// A sequence that is a block of the network: the feature `block` of its convolutions is its
+/// output.
 public struct Block: Module {
   public let name: String?
   public let modules: [any Module]

@@ -1,6 +1,7 @@
 import IR
 
-/// Convolution, filters OIHW [channels, input channels, kernel, kernel]; parameters `weight`, `bias`.
+/// Convolution, filters OIHW [channels, input channels, kernel, kernel]; parameters `weight`,
+/// `bias`.
 public struct Conv2d: Module {
   public let name: String?
   public let channels, kernel, stride, padding: Int
@@ -57,8 +58,8 @@ public struct Linear: Module {
   }
 }
 
-/// Batch normalisation by channel in the emitter's mode; parameters `weight` (gamma), `bias` (beta),
-/// buffers `running_mean`, `running_var`.
+/// Batch normalisation by channel in the emitter's mode; parameters `weight` (gamma), `bias`
+/// (beta), buffers `running_mean`, `running_var`.
 public struct BatchNorm2d: Module {
   public let name: String?
   public let eps, momentum: Double

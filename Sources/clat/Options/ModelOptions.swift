@@ -41,6 +41,8 @@ struct ImageExtent: ExpressibleByArgument {
     guard parts.count == 3, parts.allSatisfy({ (1...65536).contains($0) }) else { return nil }
     (height, width, channels) = (parts[0], parts[1], parts[2])
   }
+
+  var defaultValueDescription: String { "\(height)x\(width)x\(channels)" }
 }
 
 extension Epsilon: ExpressibleByArgument {

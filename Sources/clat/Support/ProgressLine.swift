@@ -1,6 +1,7 @@
 import Foundation
 
-/// One line on a terminal's standard error that is written over; a plain line now and then where that is no terminal.
+/// One line on a terminal's standard error that is written over; a plain line now and then where
+/// that is no terminal.
 final class ProgressLine {
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private var lastUpdate = ContinuousClock.now

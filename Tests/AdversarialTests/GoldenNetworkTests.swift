@@ -3,6 +3,18 @@ import IR
 import Models
 import Testing
 
+/// The gradient of the mean cross entropy with respect to the images, in evaluation mode.
+func inputGradientGraph(_ model: Model, batch: Int) throws -> Graph {
+  let builder = GraphBuilder(name: "input-gradient")
+  let (height, width, channels) = model.imageShape
+  let x = try builder.input("x", .f32(batch, height, width, channels), .data)
+  let labels = try builder.input("labels", .i32(batch), .data)
+  let logits = try ForwardEmitter(builder: builder, model: model, mode: .eval)(x).logits
+  let loss = try builder.emitOne("mean", [builder.emitOne("cross_entropy", [logits, labels])])
+  builder.output("gradient", try builder.emitOne("gradient", [loss, x]))
+  return builder.graph
+}
+
 /// One forward and backward pass of every family against PyTorch in double precision.
 @Suite struct GoldenNetworkTests {
   static let names = [
@@ -20,15 +32,8 @@ import Testing
 
   @Test(arguments: names) func inputGradient(_ name: String) throws {
     let golden = try Golden("network-\(name)")
-    let builder = GraphBuilder(name: "input-gradient")
-    let (height, width, channels) = golden.shape
-    let x = try builder.input("x", .f32(golden.batch, height, width, channels), .data)
-    let labels = try builder.input("labels", .i32(golden.batch), .data)
-    let logits = try ForwardEmitter(builder: builder, model: golden.model, mode: .eval)(x).logits
-    let losses = try builder.emitOne("cross_entropy", [logits, labels])
-    let loss = try builder.emitOne("mean", [losses])
-    builder.output("gradient", try builder.emitOne("gradient", [loss, x]))
-    let result = try TestEngine.compiled.run(builder.graph, golden.inputs())
+    let graph = try inputGradientGraph(golden.model, batch: golden.batch)
+    let result = try TestEngine.compiled.run(graph, golden.inputs())
     expectClose(
       result["gradient"], try golden.images("eval.input_gradient"), relative: 1e-5, "gradient")
   }

@@ -34,6 +34,8 @@ import Testing
     let expected = try #require(golden["logits"]).floats().map(Double.init)
     expectClose(eight.cleanLogits.map(Double.init), expected, relative: 1e-5, "logits")
 
+    try expectInputGradient(golden, session, test)
+
     let attack = Attack(eps: Golden.eps, step: Golden.step, steps: 10)
     let result = try Evaluation.run(
       session, test.subset(500), .init(attack: attack, batchSize: 128, keepsImages: true))
@@ -43,5 +45,29 @@ import Testing
       session, test.subset(500), adversarial: result.adversarial, eps: Golden.eps.value,
       expected: result.robustCorrect.count { $0 })
     #expect(recheck.problems == [])
+  }
+
+  private func expectInputGradient(
+    _ golden: Safetensors, _ session: ModelSession, _ test: Dataset
+  ) throws {
+    let count = 8
+    var inputs: [String: [Double]] = [
+      "x": test.pixels.prefix(count * test.shape.count).map { Double($0) / 255 },
+      "labels": test.labels.prefix(count).map(Double.init),
+    ]
+    for tensor in try session.storedTensors() {
+      inputs[tensor.name] = try tensor.floats().map(Double.init)
+    }
+    let planar = try #require(golden["input_gradient"]).floats().map(Double.init)
+    let size = 3 * 32 * 32
+    let expected = (0..<count).flatMap { image in
+      ImageLayout.interleaved(
+        Array(planar[image * size..<(image + 1) * size]), height: 32, width: 32, channels: 3)
+    }
+    let graph = try inputGradientGraph(session.model, batch: count)
+    for engine in [TestEngine.compiled, .eager] {
+      let result = try engine.run(graph, inputs)
+      expectClose(result["gradient"], expected, relative: 1e-4, "input gradient, \(engine)")
+    }
   }
 }

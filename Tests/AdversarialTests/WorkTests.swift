@@ -91,7 +91,7 @@ import Testing
     tensors.append(tensors[0].renamed("conv1.wieght"))
     #expect(
       message { try other.load(tensors, file: "f") }
-        == "f: 'conv1.wieght' is no tensor of small-cnn:width=4; nearest is 'conv1.weight'")
-    #expect(message { try other.load([], file: "f") }.contains("'conv1.weight' of small-cnn"))
+        == "f: does not fit small-cnn:width=4: 1 unexpected: conv1.wieght")
+    #expect(message { try other.load([], file: "f") }.contains("17 missing: conv1.weight"))
   }
 }

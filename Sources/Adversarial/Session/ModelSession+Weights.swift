@@ -10,7 +10,7 @@ extension ModelSession {
   /// before every name (DataParallel) is dropped.
   ///
   /// - Parameter file: named in errors.
-  /// - Throws: StorageError naming the first tensor that is missing, unknown or of another shape.
+  /// - Throws: StorageError that lists what is missing, unexpected or of another shape.
   public func load(_ tensors: [StoredTensor], file: String) throws {
     let values = try Self.values(tensors, model, file: file)
     for parameter in model.parameters {
@@ -31,26 +31,28 @@ extension ModelSession {
     let byName = Dictionary(
       tensors.map { (strip ? String($0.name.dropFirst(prefix.count)) : $0.name, $0) },
       uniquingKeysWith: { first, _ in first })
+    try check(byName, model, file: file)
+    return try byName.mapValues { try $0.floats() }
+  }
+
+  private static func check(
+    _ tensors: [String: StoredTensor], _ model: Model, file: String
+  ) throws {
     let known = Set(model.parameters.map(\.name))
-    if let extra = byName.keys.sorted().first(where: { !known.contains($0) }) {
-      let hint = nearest(to: extra, in: known.sorted()).map { "; nearest is '\($0)'" } ?? ""
-      throw StorageError(.damaged, file: file, "'\(extra)' is no tensor of \(model.name)\(hint)")
+    let missing = model.parameters.filter { tensors[$0.name] == nil }.map(\.name)
+    let unexpected = tensors.keys.filter { !known.contains($0) }.sorted()
+    let misshapen = model.parameters.compactMap { parameter -> String? in
+      guard let found = tensors[parameter.name], found.shape != parameter.shape else { return nil }
+      return "\(parameter.name) is \(found.shape), expected \(parameter.shape)"
     }
-    var values: [String: [Float]] = [:]
-    for parameter in model.parameters {
-      guard let tensor = byName[parameter.name] else {
-        throw StorageError(
-          .damaged, file: file, "tensor '\(parameter.name)' of \(model.name) is missing")
-      }
-      guard tensor.shape == parameter.shape else {
-        throw StorageError(
-          .damaged, file: file,
-          "tensor '\(parameter.name)' has shape \(tensor.shape), \(model.name) needs "
-            + "\(parameter.shape)")
-      }
-      values[parameter.name] = try tensor.floats()
+    let lists = [("missing", missing), ("unexpected", unexpected), ("misshapen", misshapen)]
+    let problems = lists.filter { !$0.1.isEmpty }.map { kind, names in
+      "\(names.count) \(kind): \(names.joined(separator: ", "))"
     }
-    return values
+    guard problems.isEmpty else {
+      throw StorageError(
+        .damaged, file: file, "does not fit \(model.name): \(problems.joined(separator: "; "))")
+    }
   }
 
   /// The model's tensors for a file, in `state_dict` order.

@@ -1,5 +1,9 @@
-/// The compiler's graph passes, in order. What follows them works on the program: schedule,
-/// in-place aliasing, memory plan, partition, barriers.
+/// The compiler's graph passes, in order. Two places are still to be filled: `fuseElementwise`,
+/// regions compiled by LLVM, between `fuseEpilogues` and `selectKernels`; and in `selectKernels`
+/// the choice of Winograd beside the direct algorithm.
+///
+/// What follows them works on the program: schedule, in-place aliasing, memory plan, partition,
+/// barriers.
 public enum Pipeline {
   public static func passes(_ request: CompileRequest) -> [Pass] {
     [

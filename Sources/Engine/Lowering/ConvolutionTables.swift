@@ -1,3 +1,4 @@
+import Foundation
 import IR
 import Kernels
 
@@ -59,14 +60,18 @@ final class ConvolutionTables: @unchecked Sendable {
 
   /// The forward pass: x to y.
   static func forward(_ shape: ConvolutionShape) -> ConvolutionTables {
-    ConvolutionTables(
-      [forwardPhase(shape)], inChannels: shape.inChannels, outChannels: shape.outChannels)
+    cache.tables(shape, .forward) {
+      ConvolutionTables(
+        [forwardPhase(shape)], inChannels: shape.inChannels, outChannels: shape.outChannels)
+    }
   }
 
   /// The input gradient: dy to dx.
   static func inputGradient(_ shape: ConvolutionShape) -> ConvolutionTables {
-    ConvolutionTables(
-      inputGradientPhases(shape), inChannels: shape.outChannels, outChannels: shape.inChannels)
+    cache.tables(shape, .inputGradient) {
+      ConvolutionTables(
+        inputGradientPhases(shape), inChannels: shape.outChannels, outChannels: shape.inChannels)
+    }
   }
 
   /// A fully connected layer: one pixel, one tap.
@@ -128,6 +133,39 @@ final class ConvolutionTables: @unchecked Sendable {
       }
     }
     return phase
+  }
+}
+
+extension ConvolutionTables {
+  private static let cache = ConvolutionTableCache()
+}
+
+/// Tables by geometry, so that layers of one shape share them and define-by-run execution does not
+/// compute them on every call.
+private final class ConvolutionTableCache: @unchecked Sendable {
+  enum Use { case forward, inputGradient }
+
+  private struct Key: Hashable {
+    var shape: ConvolutionShape
+    var use: Use
+  }
+
+  /// Networks have few geometries; a program that meets more of them starts again.
+  private let limit = 256
+  private let lock = NSLock()
+  private var known: [Key: ConvolutionTables] = [:]
+
+  func tables(
+    _ shape: ConvolutionShape, _ use: Use, _ make: () -> ConvolutionTables
+  ) -> ConvolutionTables {
+    lock.withLock {
+      let key = Key(shape: shape, use: use)
+      if let tables = known[key] { return tables }
+      if known.count >= limit { known = [:] }
+      let tables = make()
+      known[key] = tables
+      return tables
+    }
   }
 }
 

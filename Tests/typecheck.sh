@@ -10,7 +10,7 @@ done
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # The compiler only reports what it compiles.
-rm -rf .build/typecheck/*/debug/Models.build
+rm -rf .build/typecheck
 swift build --target Models --scratch-path .build/typecheck "${flags[@]}" >"$log" 2>&1 ||
   { cat "$log"; exit 1; }
 slow=$(grep -E 'Sources/Models/.*warning: .* took [0-9]+ms to type-check' "$log" | sort -u || true)

@@ -169,18 +169,6 @@ private final class ConvolutionTableCache: @unchecked Sendable {
   }
 }
 
-/// The offset table of a weight gradient: for every output pixel and tap the input pixel or -1.
-final class WeightGradientTable: @unchecked Sendable {
-  let offsets: UnsafeMutablePointer<Int32>
-
-  init(_ offsets: [Int32]) {
-    self.offsets = .allocate(capacity: max(offsets.count, 1))
-    for (index, offset) in offsets.enumerated() { self.offsets[index] = offset }
-  }
-
-  deinit { offsets.deallocate() }
-}
-
 /// How a weight gradient is divided, by its shape alone, so that results do not depend on the
 /// number of threads.
 struct WeightGradientJobs {

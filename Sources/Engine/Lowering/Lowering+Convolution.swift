@@ -25,9 +25,7 @@ extension LoweringRules {
     },
     "conv2d_weight_grad": { lowering in
       let shape = try ConvolutionShape.weightGradient(lowering.types)
-      weightGradient(
-        lowering, forward(shape), taps: shape.kernelTaps,
-        table: ConvolutionTables.forwardPhase(shape).input)
+      weightGradient(lowering, forward(shape), taps: shape.kernelTaps)
     },
     "linear": { lowering in
       let shape = try LinearShape.forward(lowering.types)
@@ -44,7 +42,7 @@ extension LoweringRules {
     "linear_weight_grad": { lowering in
       let shape = try LinearShape.weightGradient(lowering.types)
       weightGradient(
-        lowering, linear(shape.images, shape.inFeatures, shape.outFeatures), taps: 1, table: [0])
+        lowering, linear(shape.images, shape.inFeatures, shape.outFeatures), taps: 1)
     },
     "pack_filters": { lowering in
       let (tables, filters) = try packing(lowering.node, lowering.operandTypes[0])
@@ -168,14 +166,13 @@ extension LoweringRules {
     }
   }
 
-  /// Partial sums over ranges of images, then their sum in a fixed order.
+  /// With the offsets of the forward pass: partial sums over ranges of images, then their sum in a fixed order.
   private static func weightGradient(
-    _ lowering: NodeLowering, _ gather: Gather, taps: Int, table offsets: [Int32]
+    _ lowering: NodeLowering, _ gather: Gather, taps: Int
   ) {
     let rows = taps * gather.inChannels
     let jobs = WeightGradientJobs(
       images: gather.images, rows: rows, outChannels: gather.outChannels)
-    let table = WeightGradientTable(offsets)
     let partial = lowering.temporary(bytes: jobs.chunks * rows * gather.outChannels * 4)
     lowering.call(
       "conv_weight_grad", units: jobs.chunks * jobs.blocks,
@@ -191,8 +188,8 @@ extension LoweringRules {
           out_channels: Int32(gather.outChannels), taps: Int32(taps),
           x_stride: Int32(gather.inChannels), dy_stride: Int32(gather.outChannels),
           chunks: Int32(jobs.chunks), blocks: Int32(jobs.blocks),
-          in: UnsafePointer(table.offsets), x: at.f32(0), dy: at.f32(1), partial: at.f32(2)),
-        retaining: [table])
+          in: gather.tables.phases[0].in, x: at.f32(0), dy: at.f32(1), partial: at.f32(2)),
+        retaining: [gather.tables])
     }
     lowering.call(
       "conv_weight_grad_reduce", units: gather.outChannels, main: false,

@@ -5,8 +5,8 @@ import IR
 /// A result takes its operand's buffer where the operation allows it and nothing reads the operand
 /// afterwards.
 struct BufferAssignment {
-  /// Values that cannot be aliased into share the buffer of their root.
-  private(set) var root: [ValueID: ValueID] = [:]
+  /// For a value without a buffer of its own, the value whose buffer it shares.
+  private var root: [ValueID: ValueID] = [:]
   /// Copies that end the section of a stage: carried values that could not be computed in place,
   /// and updates.
   private(set) var copies: [(stage: Stage, from: ValueID, to: ValueID)] = []
@@ -15,16 +15,19 @@ struct BufferAssignment {
   private var lastRead: [ValueID: Int] = [:]
   private var pinned: Set<ValueID>
   private let external: Set<ValueID>
+  private let constants: Set<ValueID>
 
-  init(_ graph: Graph, order: [Node]) throws {
+  /// - Parameter code: the kernel calls of the nodes, in the same order.
+  init(_ graph: Graph, order: [Node], code: [NodeCode]) throws {
     self.graph = graph
     self.order = order
+    constants = Set(code.flatMap(\.constants).map(\.result))
     external = Set(graph.inputs.filter { $0.role != .carried }.map(\.value))
     pinned = Set(graph.roots).union(graph.loop?.carries.map(\.input) ?? [])
     for (index, node) in order.enumerated() {
       for operand in node.operands { lastRead[operand] = index }
     }
-    try aliasViewsAndInPlace()
+    try aliasViewsAndInPlace(code)
     connectCarries()
     connectUpdates()
   }
@@ -35,11 +38,10 @@ struct BufferAssignment {
     return value
   }
 
-  private mutating func aliasViewsAndInPlace() throws {
+  private mutating func aliasViewsAndInPlace(_ code: [NodeCode]) throws {
     for (index, node) in order.enumerated() {
-      let code = try NodeCode.lower(node, type: graph.type)
-      for (result, operand) in code.aliases { share(result, with: operand) }
-      guard code.aliases.isEmpty else { continue }
+      for (result, operand) in code[index].aliases { share(result, with: operand) }
+      guard code[index].aliases.isEmpty else { continue }
       var taken = Set<ValueID>()
       for (result, operand) in try OpRegistry.definition(node.op).inPlace
       where result < node.results.count && operand < node.operands.count {
@@ -71,7 +73,7 @@ struct BufferAssignment {
       return graph.outputs.contains { $0.value == result && $0.updates == operand }
     }
     return !pinned.contains(base) && graph.stage(base) == graph.stage(result)
-      && order.contains { $0.op != "constant" && $0.results.contains(base) }
+      && !constants.contains(base)
   }
 
   private mutating func connectCarries() {

@@ -6,6 +6,7 @@ struct ProgramBuilder {
   private let graph: Graph
   private let assignment: BufferAssignment
   private let order: [Node]
+  private let code: [NodeCode]
   private var buffers: [Program.Buffer] = []
   private var bufferOfValue: [ValueID: Int] = [:]
   private var instructions: [Program.Instruction] = []
@@ -25,7 +26,8 @@ struct ProgramBuilder {
   private init(_ graph: Graph) throws {
     self.graph = graph
     order = schedule(graph)
-    assignment = try BufferAssignment(graph, order: order)
+    code = try order.map { try NodeCode.lower($0, type: graph.type) }
+    assignment = try BufferAssignment(graph, order: order, code: code)
   }
 
   private mutating func lower() throws {
@@ -35,8 +37,9 @@ struct ProgramBuilder {
     }
     for stage in Stage.allCases {
       let start = instructions.count
-      for node in order where (node.results.first.flatMap { graph.stage($0) } ?? .batch) == stage {
-        try lower(node)
+      for (node, code) in zip(order, code)
+      where (node.results.first.flatMap { graph.stage($0) } ?? .batch) == stage {
+        try lower(node, code)
       }
       for copy in assignment.copies where copy.stage == stage {
         let bytes = graph.type(copy.to).byteCount
@@ -49,8 +52,7 @@ struct ProgramBuilder {
     }
   }
 
-  private mutating func lower(_ node: Node) throws {
-    let code = try NodeCode.lower(node, type: graph.type)
+  private mutating func lower(_ node: Node, _ code: NodeCode) throws {
     for (result, values) in code.constants {
       bufferOfValue[result] = newBuffer("\(result)", values.count * 4, .constant(values))
     }

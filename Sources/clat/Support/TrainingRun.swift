@@ -16,9 +16,6 @@ struct TrainingRun {
   init(
     _ recipe: Recipe, data: TrainingData, in folder: String, print: @escaping (String) -> Void
   ) throws {
-    if let file = recipe.model.weights {
-      _ = try Weights.read(file, recipe.makeModel(for: data.train))
-    }
     // What is wrong with the recipe shows before the folder exists.
     try Failure.blaming(.badData, "recipe") { _ = try Trainer(recipe, data: data) }
     directory = try RunDirectory.create(at: folder, recipe: recipe.text)

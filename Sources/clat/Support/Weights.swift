@@ -15,7 +15,7 @@ enum Weights {
   }
 
   /// The file itself, or the latest whole checkpoint of a run's folder.
-  private static func locate(_ path: String) throws -> String {
+  static func locate(_ path: String) throws -> String {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw Failure(.missingInput, "\(path): not found, expected weights as safetensors")

@@ -1,5 +1,6 @@
 #if defined(__x86_64__)
 #include "conv_reference.h"
+#include "winograd_points.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -26,5 +27,7 @@
 #include "pack.inc.h"
 #include "weight_grad.inc.h"
 #include "weight_grad_reduce.inc.h"
+#include "winograd.inc.h"
+#include "winograd_pack.inc.h"
 #pragma clang attribute pop
 #endif

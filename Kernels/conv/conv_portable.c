@@ -1,4 +1,5 @@
 #include "conv_reference.h"
+#include "winograd_points.h"
 
 #include <string.h>
 
@@ -17,3 +18,5 @@
 #include "pack.inc.h"
 #include "weight_grad.inc.h"
 #include "weight_grad_reduce.inc.h"
+#include "winograd.inc.h"
+#include "winograd_pack.inc.h"

@@ -14,7 +14,7 @@ typedef struct {
 static few_plan plan_few_channels(const clat_conv_args *a, const clat_conv_phase *phase) {
   few_plan f;
   const int64_t width = TILE_PANELS * 16;
-  f.slots = width / a->out_channels;
+  f.slots = width / a->out.channels;
   f.groups = (phase->taps + f.slots - 1) / f.slots;
   f.rows = (a->in_pixels + TILE_ROWS) / TILE_ROWS * TILE_ROWS; // at least one more: a row of zeros
   f.group_stride = f.rows * width;
@@ -26,7 +26,7 @@ static few_plan plan_few_channels(const clat_conv_args *a, const clat_conv_phase
 }
 
 static int few_channels_fit(const clat_conv_args *a, const clat_conv_phase *phase) {
-  return a->out_channels <= FEW_CHANNELS && phase->taps >= 4 && a->in_channels >= 8 &&
+  return a->out.channels <= FEW_CHANNELS && phase->taps >= 4 && a->in_channels >= 8 &&
          plan_few_channels(a, phase).size <= CLAT_SCRATCH_BYTES;
 }
 
@@ -36,8 +36,8 @@ static void spread_weights(const clat_conv_args *a, const clat_conv_phase *phase
   const int64_t channels = a->in_channels;
   memset(to, 0, (size_t)(f->groups * TILE_PANELS * channels * 16) * sizeof *to);
   for (int64_t t = 0; t < phase->taps; t++)
-    for (int n = 0; n < a->out_channels; n++) {
-      const int64_t column = t % f->slots * a->out_channels + n;
+    for (int n = 0; n < a->out.channels; n++) {
+      const int64_t column = t % f->slots * a->out.channels + n;
       const float *w = a->packed + phase->packed_offset + t * channels * 16 + n;
       float *lane = to + (t / f->slots * TILE_PANELS + column / 16) * channels * 16 + column % 16;
       for (int64_t k = 0; k < channels; k++) lane[k * 16] = w[k * 16];
@@ -72,15 +72,15 @@ static void multiply_image(const clat_conv_args *a, const few_plan *f, int64_t i
 }
 
 INLINE void finish_few(const clat_conv_args *a, int64_t pixel, v4u sum) {
-  float *y = a->y + pixel * a->y_stride;
-  if (a->bias || a->residual || a->relu || a->mask_bits) {
+  float *y = a->out.y + pixel * a->out.y_stride;
+  if (a->out.bias || a->out.residual || a->out.relu || a->out.mask_bits) {
     v16 s = (v16)0.0f;
     s.lo.lo = sum;
-    finish_panel(a, pixel, 0, a->out_channels, &s);
-  } else if (a->out_channels == 3) {
+    finish_panel(&a->out, pixel, 0, a->out.channels, &s);
+  } else if (a->out.channels == 3) {
     y[0] = sum[0], y[1] = sum[1], y[2] = sum[2];
   } else {
-    memcpy(y, &sum, (size_t)a->out_channels * sizeof *y);
+    memcpy(y, &sum, (size_t)a->out.channels * sizeof *y);
   }
 }
 
@@ -98,7 +98,7 @@ static void gather_few_channels(const clat_conv_args *a, const clat_conv_phase *
       const float *group = products;
       for (int64_t t = 0, slot = 0; t < taps; t++) {
         const int64_t row = in[t] < 0 ? a->in_pixels : in[t];
-        sum += *(const v4u *)(group + row * TILE_PANELS * 16 + slot * a->out_channels);
+        sum += *(const v4u *)(group + row * TILE_PANELS * 16 + slot * a->out.channels);
         if (++slot == f.slots) slot = 0, group += f.group_stride;
       }
       finish_few(a, image * a->out_pixels + phase->out[p], sum);

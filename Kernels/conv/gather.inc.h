@@ -26,11 +26,11 @@ INLINE void finish_tile(const clat_conv_args *a, const float *sums, const int64_
                         int n, int panels) {
   for (int i = 0; i < rows; i++)
     for (int p = 0; p < panels; p++) {
-      const int lanes = a->out_channels - n - p * 16;
+      const int lanes = a->out.channels - n - p * 16;
       v16 s;
       load16(&s, sums + (i * panels + p) * 16);
-      if (lanes >= 16) finish_panel(a, pixel[i], n + p * 16, 16, &s);
-      else finish_panel(a, pixel[i], n + p * 16, lanes, &s);
+      if (lanes >= 16) finish_panel(&a->out, pixel[i], n + p * 16, 16, &s);
+      else finish_panel(&a->out, pixel[i], n + p * 16, lanes, &s);
     }
 }
 
@@ -62,8 +62,8 @@ static void address_block(const gather_plan *g, int64_t count) {
 static void prefetch_outputs(const clat_conv_args *a, const int64_t *pixel, int rows, int n,
                              int panels) {
   for (int i = 0; i < rows; i++) {
-    const float *y = a->y + pixel[i] * a->y_stride + n;
-    const float *residual = a->residual ? a->residual + pixel[i] * a->residual_stride + n : NULL;
+    const float *y = a->out.y + pixel[i] * a->out.y_stride + n;
+    const float *residual = a->out.residual ? a->out.residual + pixel[i] * a->out.residual_stride + n : NULL;
     for (int p = 0; p < panels; p++) {
       __builtin_prefetch(y + p * 16, 1);
       if (residual) __builtin_prefetch(residual + p * 16);
@@ -117,12 +117,12 @@ static void gather_nothing(const clat_conv_args *a, const clat_conv_phase *phase
                            int64_t end) {
   for (int64_t image = begin; image < end; image++)
     for (int64_t p = 0; p < phase->pixels; p++)
-      for (int n = 0; n < a->out_channels; n += 16) {
+      for (int n = 0; n < a->out.channels; n += 16) {
         v16 zero = (v16)0.0f;
-        const int lanes = a->out_channels - n;
+        const int lanes = a->out.channels - n;
         const int64_t pixel = image * a->out_pixels + phase->out[p];
-        if (lanes >= 16) finish_panel(a, pixel, n, 16, &zero);
-        else finish_panel(a, pixel, n, lanes, &zero);
+        if (lanes >= 16) finish_panel(&a->out, pixel, n, 16, &zero);
+        else finish_panel(&a->out, pixel, n, lanes, &zero);
       }
 }
 
@@ -160,8 +160,8 @@ static void gather_phase(const clat_conv_args *a, const clat_conv_phase *phase, 
   for (g.start = 0; g.start < g.total; g.start += g.block) {
     const int64_t count = min64(g.block, g.total - g.start);
     address_block(&g, count);
-    for (int n = 0; n < a->out_channels; n += TILE_PANELS * 16) {
-      const int panels = (int)min64(TILE_PANELS, (a->out_channels - n + 15) / 16);
+    for (int n = 0; n < a->out.channels; n += TILE_PANELS * 16) {
+      const int panels = (int)min64(TILE_PANELS, (a->out.channels - n + 15) / 16);
       for (int64_t tap = 0; tap < g.taps; tap += g.group)
         for (int64_t skip = 0; skip < g.channels; skip += g.part)
           gather_chunk(&g, count, n, panels, tap, skip);

@@ -179,39 +179,27 @@ INLINE void prefetch_tile(const clat_conv_args *a, const int32_t *out, int64_t i
                           int64_t n) {
   for (int64_t j = 0; j < wide; j++) {
     const int64_t pixel = image * a->out_pixels + out[j];
-    __builtin_prefetch(a->y + pixel * a->y_stride + n, 1);
-    if (a->residual) __builtin_prefetch(a->residual + pixel * a->residual_stride + n);
+    __builtin_prefetch(a->out.y + pixel * a->out.y_stride + n, 1);
+    if (a->out.residual) __builtin_prefetch(a->out.residual + pixel * a->out.residual_stride + n);
   }
 }
 
-INLINE void finish_row(const clat_conv_args *a, const float *sums, const int32_t *out,
-                       int64_t image, int64_t wide, int64_t n) {
-  const int lanes = (int)min64(16, a->out_channels - n);
+INLINE void finish_row(const clat_epilogue *e, const float *sums, const int32_t *out,
+                       int64_t first, int64_t wide, int64_t n) {
+  const int lanes = (int)min64(16, e->channels - n);
   for (int64_t j = 0; j < wide; j++) {
-    const int64_t pixel = image * a->out_pixels + out[j];
     v16 sum;
     load16(&sum, sums + j * 16);
-    if (lanes == 16) finish_panel(a, pixel, (int)n, 16, &sum);
-    else finish_panel(a, pixel, (int)n, lanes, &sum);
+    if (lanes == 16) finish_panel(e, first + out[j], (int)n, 16, &sum);
+    else finish_panel(e, first + out[j], (int)n, lanes, &sum);
   }
 }
 
-/// The epilogue of one row of a tile; the usual ones without a question at every pixel.
+/// The epilogue of one row of a tile.
 static void slide_finish(const clat_conv_args *a, const float *sums, const int32_t *out,
                          int64_t image, int64_t wide, int64_t n) {
-  clat_conv_args known = *a;
-  if (!a->residual && !a->relu && !a->mask_bits && !a->bias) {
-    known.residual = known.bias = NULL, known.mask_bits = NULL, known.relu = 0;
-    finish_row(&known, sums, out, image, wide, n);
-  } else if (a->bias && a->relu && a->relu_bits && !a->residual) {
-    known.residual = NULL, known.relu = 1;
-    finish_row(&known, sums, out, image, wide, n);
-  } else if (a->residual && a->mask_bits && !a->bias && !a->relu) {
-    known.bias = NULL, known.relu = 0;
-    finish_row(&known, sums, out, image, wide, n);
-  } else {
-    finish_row(&known, sums, out, image, wide, n);
-  }
+  const int64_t first = image * a->out_pixels;
+  FINISH_USUAL(&a->out, finish_row(usual, sums, out, first, wide, n));
 }
 
 /// One panel of a block from channel n on.
@@ -264,6 +252,6 @@ static void slide_phase(const clat_conv_args *a, const clat_conv_phase *phase, c
       g.next = x + image_floats * (g.first + g.rows) / s->height;
       copy_rows(a, s, x, g.first * s->down, (g.rows - 1) * s->down + s->lines, g.tile.block_stride,
                 copies);
-      for (int64_t n = 0; n < a->out_channels; n += 16) slide_panel(&g, n);
+      for (int64_t n = 0; n < a->out.channels; n += 16) slide_panel(&g, n);
     }
 }

@@ -28,7 +28,7 @@ clat_isa clat_isa_best(void);
 
 /// `args` points to the kernel's argument struct; `scratch` to CLAT_SCRATCH_BYTES private to the thread.
 typedef void clat_kernel(const void *args, int64_t begin, int64_t end, void *scratch);
-#define CLAT_SCRATCH_BYTES (1 << 20)
+#define CLAT_SCRATCH_BYTES (4 << 20)
 
 /// The kernel of that name (a row of kernels.def, for example "conv_gather") for an instruction set,
 /// or NULL where there is none.
@@ -78,20 +78,27 @@ typedef struct {
 
 #define CLAT_PANEL 16 // output channels of one panel of packed weights, for every instruction set
 
-/// Units: images. y[p] = epilogue(sum over taps and input channels of x[in(p, tap)] * w[tap]), where the epilogue is, in
-/// this order: + bias[channel], + residual[p], then ReLU (and its bits to relu_bits), or select by mask_bits (0 where the bit
-/// is clear). Every pointer of the epilogue may be NULL. relu and mask_bits exclude each other. y may alias residual.
+/// What a convolution does with its sums, in this order: + bias[channel], + residual[pixel], then ReLU (and its bits to
+/// relu_bits), or select by mask_bits (0 where the bit is clear), and the store to y. Every pointer but y may be NULL. relu
+/// and mask_bits exclude each other. y may alias residual.
 typedef struct {
-  int32_t images, in_pixels, out_pixels, in_channels, out_channels;
-  int32_t x_stride, y_stride, residual_stride;
-  int32_t phases;
-  const clat_conv_phase *phase;
-  const float *x, *packed;
+  int32_t channels; // of y
+  int32_t y_stride, residual_stride;
   float *y;
   const float *bias, *residual;
   int32_t relu;
   uint8_t *relu_bits;
   const uint8_t *mask_bits;
+} clat_epilogue;
+
+/// Units: images. y[p] = epilogue(sum over taps and input channels of x[in(p, tap)] * w[tap]).
+typedef struct {
+  int32_t images, in_pixels, out_pixels, in_channels;
+  int32_t x_stride;
+  int32_t phases;
+  const clat_conv_phase *phase;
+  const float *x, *packed;
+  clat_epilogue out;
 } clat_conv_args;
 
 /// Units: panels, all phases' panels counted through (phases * ceil(N / CLAT_PANEL), N = output channels of the gather).
@@ -124,6 +131,29 @@ typedef struct {
   const float *partial;
   float *dw;
 } clat_conv_weight_grad_reduce_args;
+
+// Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016) of stride 1, with the points 0, +-3/4, +-3/2 and infinity:
+// a tile of 4x4 outputs is 36 products per channel pair instead of 144. Filters are transformed once, U = G w G^T.
+
+#define CLAT_WINOGRAD_POINTS 36
+
+/// Units: images. y = epilogue(3x3 convolution of x). A tile of outputs sees 6x6 inputs, of which `pad` rows and columns lie
+/// before the first output's own; those outside the image are zero.
+typedef struct {
+  int32_t images, in_height, in_width, out_height, out_width, in_channels;
+  int32_t pad_height, pad_width, x_stride;
+  const float *x, *packed;
+  clat_epilogue out;
+} clat_winograd_args;
+
+/// Units: panels of CLAT_PANEL output channels. packed[panel][point][k][CLAT_PANEL] = U, zero beyond the channels; of the
+/// flipped, transposed filters for an input gradient (transpose 1).
+typedef struct {
+  int32_t out_channels, in_channels; // of the OIHW weights
+  int32_t transpose;
+  const float *weights;
+  float *packed;
+} clat_winograd_pack_args;
 
 // ---------------------------------------------------------------- element-wise, by channel
 

@@ -156,12 +156,13 @@ extension LoweringRules {
         clat_conv_args(
           images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
           out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
-          out_channels: Int32(gather.outChannels), x_stride: Int32(gather.inChannels),
-          y_stride: Int32(gather.outChannels), residual_stride: Int32(gather.outChannels),
-          phases: Int32(gather.tables.phaseCount), phase: UnsafePointer(gather.tables.phases),
-          x: at.f32(0), packed: at.f32(1), y: at.f32(2), bias: at.f32(bias),
-          residual: at.f32(residual), relu: epilogue.contains(.relu) ? 1 : 0,
-          relu_bits: at.u8(bits), mask_bits: at.u8(mask)),
+          x_stride: Int32(gather.inChannels), phases: Int32(gather.tables.phaseCount),
+          phase: UnsafePointer(gather.tables.phases), x: at.f32(0), packed: at.f32(1),
+          out: clat_epilogue(
+            channels: Int32(gather.outChannels), y_stride: Int32(gather.outChannels),
+            residual_stride: Int32(gather.outChannels), y: at.f32(2), bias: at.f32(bias),
+            residual: at.f32(residual), relu: epilogue.contains(.relu) ? 1 : 0,
+            relu_bits: at.u8(bits), mask_bits: at.u8(mask))),
         retaining: [gather.tables])
     }
   }

@@ -1,0 +1,84 @@
+// The plain twins of the Winograd kernels, in double.
+#include "conv_reference.h"
+#include "winograd_points.h"
+
+/// A tile's outputs y[4][4] of channel n; its first output is (row, column) of the image.
+static void tile_sums(const clat_winograd_args *a, const float *x, int row, int column, int n,
+                      double *y) {
+  const int64_t depth = a->in_channels;
+  const float *u = a->packed +
+                   (int64_t)(n / CLAT_PANEL) * CLAT_WINOGRAD_POINTS * depth * CLAT_PANEL +
+                   n % CLAT_PANEL;
+  double sums[36] = {0}, half[36];
+  for (int64_t k = 0; k < depth; k++) {
+    double d[36], v[6];
+    for (int i = 0; i < 36; i++) {
+      const int r = row - a->pad_height + i / 6, c = column - a->pad_width + i % 6;
+      const int inside = r >= 0 && r < a->in_height && c >= 0 && c < a->in_width;
+      d[i] = inside ? (double)x[((int64_t)r * a->in_width + c) * a->x_stride + k] : 0;
+    }
+    for (int c = 0; c < 6; c++) {
+      WINOGRAD_INPUT(double, v, d + c, 6);
+      for (int r = 0; r < 6; r++) half[r * 6 + c] = v[r];
+    }
+    for (int r = 0; r < 6; r++) {
+      WINOGRAD_INPUT(double, v, half + r * 6, 1);
+      for (int c = 0; c < 6; c++) sums[r * 6 + c] += v[c] * u[((r * 6 + c) * depth + k) * CLAT_PANEL];
+    }
+  }
+  for (int c = 0; c < 6; c++) {
+    double column_sums[4];
+    WINOGRAD_OUTPUT(double, column_sums, sums + c, 6);
+    for (int r = 0; r < 4; r++) half[r * 6 + c] = column_sums[r];
+  }
+  for (int r = 0; r < 4; r++) WINOGRAD_OUTPUT(double, y + r * 4, half + r * 6, 1);
+}
+
+static void winograd_tile(const clat_winograd_args *a, int64_t image, int row, int column) {
+  const float *x = a->x + image * a->in_height * a->in_width * a->x_stride;
+  for (int n = 0; n < a->out.channels; n++) {
+    double y[16];
+    tile_sums(a, x, row, column, n, y);
+    for (int i = 0; i < 16; i++) {
+      const int r = row + i / 4, c = column + i % 4;
+      if (r >= a->out_height || c >= a->out_width) continue;
+      clat_finish_reference(&a->out, (image * a->out_height + r) * a->out_width + c, n, y[i]);
+    }
+  }
+}
+
+void clat_winograd_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
+  const clat_winograd_args *a = args;
+  (void)scratch;
+  for (int64_t image = begin; image < end; image++)
+    for (int row = 0; row < a->out_height; row += 4)
+      for (int column = 0; column < a->out_width; column += 4)
+        winograd_tile(a, image, row, column);
+}
+
+void clat_winograd_pack_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
+  const clat_winograd_pack_args *a = args;
+  const int channels = a->transpose ? a->in_channels : a->out_channels;
+  const int depth = a->transpose ? a->out_channels : a->in_channels;
+  (void)scratch;
+  for (int64_t panel = begin; panel < end; panel++)
+    for (int k = 0; k < depth; k++)
+      for (int lane = 0; lane < CLAT_PANEL; lane++) {
+        const int64_t n = panel * CLAT_PANEL + lane;
+        double w[9] = {0}, half[18], u[6];
+        for (int t = 0; t < 9 && n < channels; t++) {
+          const int64_t filter =
+              a->transpose ? (int64_t)k * a->in_channels + n : n * a->in_channels + k;
+          w[t] = a->weights[filter * 9 + (a->transpose ? 8 - t : t)];
+        }
+        for (int c = 0; c < 3; c++) {
+          WINOGRAD_FILTER(double, u, w + c, 3);
+          for (int r = 0; r < 6; r++) half[r * 3 + c] = u[r];
+        }
+        float *to = a->packed + (panel * CLAT_WINOGRAD_POINTS * depth + k) * CLAT_PANEL + lane;
+        for (int r = 0; r < 6; r++) {
+          WINOGRAD_FILTER(double, u, half + r * 3, 1);
+          for (int c = 0; c < 6; c++) to[(r * 6 + c) * depth * CLAT_PANEL] = (float)u[c];
+        }
+      }
+}

@@ -3,9 +3,10 @@
 // given to the epilogue, so that no transform of a whole tensor is ever stored. A tile's result does
 // not depend on its block.
 
-#define WINOGRAD_TILES 84            // of a block at most
-#define WINOGRAD_ROOM (3 << 20)      // bytes of a block's transforms
-#define WINOGRAD_ZEROS 4096          // input channels at most
+#define WINOGRAD_TILES 70        // of a block at most
+#define WINOGRAD_ROOM (7 << 20)  // bytes of a block's transforms
+#define WINOGRAD_CHANNELS 4096   // of the input at most
+#define WINOGRAD_WIDE 32         // input channels whose products leave time to prefetch
 
 typedef struct {
   const clat_winograd_args *a;
@@ -87,21 +88,40 @@ static void transform_tile(const winograd_block *g, int64_t index) {
   transform_border(in, a->in_channels, to, g->plane);
 }
 
+/// Asks, at the i-th of `calls` tiles that multiply a group of panels, for its share of what the
+/// epilogue touches. Tiles in order cover the pixels nearly in order.
+INLINE void prefetch_share(const winograd_block *g, int64_t count, int n, int panels, int64_t i,
+                           int64_t calls) {
+  const clat_winograd_args *a = g->a;
+  const clat_epilogue *e = &a->out;
+  const int64_t first = g->first_image * a->out_height * a->out_width + g->start * 16;
+  for (int64_t p = count * 16 * i / calls; p < count * 16 * (i + 1) / calls; p++)
+    for (int panel = 0; panel < panels; panel++) {
+      __builtin_prefetch(e->y + (first + p) * e->y_stride + n + panel * 16, 1, 2);
+      if (e->residual)
+        __builtin_prefetch(e->residual + (first + p) * e->residual_stride + n + panel * 16, 0, 2);
+    }
+}
+
 /// The products of all tiles of the block with `panels` panels from channel n on, point by point.
 static void multiply_tiles(const winograd_block *g, int64_t count, int n, int panels) {
   const int64_t channels = g->a->in_channels, width = panels * 16;
-  for (int point = 0; point < CLAT_WINOGRAD_POINTS; point++) {
+  const int64_t rows_of_tiles = (count + TILE_ROWS - 1) / TILE_ROWS;
+  for (int64_t point = 0; point < CLAT_WINOGRAD_POINTS; point++) {
     multiply_tile tile = {.x_stride = g->row,
                           .steps = channels,
                           .weights = g->a->packed +
                                      (n / 16 * CLAT_WINOGRAD_POINTS + point) * channels * 16,
                           .panel_stride = CLAT_WINOGRAD_POINTS * channels * 16};
     tile.ahead = tile.weights + channels * 16;
-    for (int64_t i = 0; i < count; i += TILE_ROWS, tile.ahead += channels * 16) {
-      const int64_t rows = min64(TILE_ROWS, count - i);
-      tile.x = g->inputs + point * g->plane + i * g->row;
-      tile.sums = g->sums + point * g->sum_plane + i * width;
-      if (i == 2 * TILE_ROWS) tile.ahead += tile.panel_stride - 2 * channels * 16;
+    for (int64_t i = 0; i < rows_of_tiles; i++, tile.ahead += channels * 16) {
+      const int64_t at = i * TILE_ROWS, rows = min64(TILE_ROWS, count - at);
+      tile.x = g->inputs + point * g->plane + at * g->row;
+      tile.sums = g->sums + point * g->sum_plane + at * width;
+      if (i == 2) tile.ahead += tile.panel_stride - 2 * channels * 16;
+      if (channels >= WINOGRAD_WIDE)
+        prefetch_share(g, count, n, panels, point * rows_of_tiles + i,
+                       CLAT_WINOGRAD_POINTS * rows_of_tiles);
       multiply_kernels[panels - 1][rows](&tile);
     }
   }
@@ -156,7 +176,7 @@ static winograd_block plan_winograd(const clat_winograd_args *a, int64_t begin, 
   g.plane = g.block * g.row + 16;
   g.sum_plane = g.block * TILE_PANELS * 16 + 16;
   g.zeros = (const float *)scratch;
-  g.inputs = (float *)scratch + WINOGRAD_ZEROS;
+  g.inputs = (float *)scratch + WINOGRAD_CHANNELS;
   g.sums = g.inputs + CLAT_WINOGRAD_POINTS * g.plane;
   return g;
 }

@@ -28,7 +28,7 @@ clat_isa clat_isa_best(void);
 
 /// `args` points to the kernel's argument struct; `scratch` to CLAT_SCRATCH_BYTES private to the thread.
 typedef void clat_kernel(const void *args, int64_t begin, int64_t end, void *scratch);
-#define CLAT_SCRATCH_BYTES (4 << 20)
+#define CLAT_SCRATCH_BYTES (8 << 20)
 
 /// The kernel of that name (a row of kernels.def, for example "conv_gather") for an instruction set,
 /// or NULL where there is none.

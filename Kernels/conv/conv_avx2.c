@@ -20,7 +20,9 @@
 #include "pack.inc.h"
 #include "weight_grad.inc.h"
 #include "weight_grad_reduce.inc.h"
+#include "winograd_input.inc.h"
 #include "winograd.inc.h"
 #include "winograd_pack.inc.h"
+#include "winograd_weight_grad.inc.h"
 #pragma clang attribute pop
 #endif

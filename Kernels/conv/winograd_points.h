@@ -51,4 +51,28 @@
     (u)[5] = w2;                                                                       \
   } while (0)
 
+/// v = A y, the transpose of A^T: four output gradients to six points.
+#define WINOGRAD_OUTPUT_GRAD(T, v, y, step)                                            \
+  do {                                                                                 \
+    const T y0 = (y)[0], y1 = (y)[step], y2 = (y)[2 * step], y3 = (y)[3 * step];       \
+    const T even_p = y0 + POINT_P2 * y2, odd_p = POINT_P * y1 + POINT_P2 * POINT_P * y3; \
+    const T even_q = y0 + POINT_Q2 * y2, odd_q = POINT_Q * y1 + POINT_Q2 * POINT_Q * y3; \
+    (v)[0] = y0;                                                                       \
+    (v)[1] = even_p + odd_p, (v)[2] = even_p - odd_p;                                  \
+    (v)[3] = even_q + odd_q, (v)[4] = even_q - odd_q;                                  \
+    (v)[5] = y3;                                                                       \
+  } while (0)
+
+/// w = G^T u, the transpose of G: six points to the gradients of three taps.
+#define WINOGRAD_FILTER_GRAD(T, w, u, step)                                            \
+  do {                                                                                 \
+    const T sum_p = SCALE_P * ((u)[step] + (u)[2 * step]),                             \
+            difference_p = SCALE_P * ((u)[step] - (u)[2 * step]);                      \
+    const T sum_q = SCALE_Q * ((u)[3 * step] + (u)[4 * step]),                         \
+            difference_q = SCALE_Q * ((u)[3 * step] - (u)[4 * step]);                  \
+    (w)[0] = SCALE_0 * (u)[0] + sum_p + sum_q;                                         \
+    (w)[1] = POINT_P * difference_p + POINT_Q * difference_q;                          \
+    (w)[2] = (u)[5 * step] + POINT_P2 * sum_p + POINT_Q2 * sum_q;                      \
+  } while (0)
+
 #endif

@@ -155,6 +155,25 @@ typedef struct {
   float *packed;
 } clat_winograd_pack_args;
 
+/// Partial weight gradients at Winograd's points. Units: jobs = chunks * blocks; job j = chunk (j / blocks), a range of images
+/// as in clat_conv_weight_grad_args, and block (j % blocks), a range of the input channels: those from 16 * (ceil(in_channels / 16)
+/// * block / blocks) on. partial[chunk][point][in_channel][out_channel, padded to whole
+/// panels] = sum over the chunk's tiles of (B^T x B) * (A dy A^T).
+typedef struct {
+  int32_t images, in_height, in_width, out_height, out_width, in_channels, out_channels;
+  int32_t pad_height, pad_width, x_stride, dy_stride;
+  int32_t chunks, blocks;
+  const float *x, *dy;
+  float *partial;
+} clat_winograd_weight_grad_args;
+
+/// Units: output channels. dw (OIHW) = G^T (sum of the partials, in chunk order) G.
+typedef struct {
+  int32_t in_channels, out_channels, chunks;
+  const float *partial;
+  float *dw;
+} clat_winograd_weight_grad_reduce_args;
+
 // ---------------------------------------------------------------- element-wise, by channel
 
 /// Units: images. y = act(x * x_scale * scale[channel] + shift[channel] + residual * residual_scale), act = ReLU (bits to

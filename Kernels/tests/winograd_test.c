@@ -2,8 +2,12 @@
 // themselves sliced.
 #include "conv_case.h"
 
-#define KERNELS(isa) {clat_winograd_##isa, clat_winograd_pack_##isa}
-#define DECLARE(isa) clat_kernel clat_winograd_##isa, clat_winograd_pack_##isa;
+#define KERNELS(isa)                                                             \
+  {clat_winograd_##isa, clat_winograd_pack_##isa, clat_winograd_weight_grad_##isa, \
+   clat_winograd_weight_grad_reduce_##isa}
+#define DECLARE(isa)                                                                         \
+  clat_kernel clat_winograd_##isa, clat_winograd_pack_##isa, clat_winograd_weight_grad_##isa, \
+      clat_winograd_weight_grad_reduce_##isa;
 
 DECLARE(reference)
 DECLARE(portable)
@@ -11,7 +15,7 @@ DECLARE(avx2)
 DECLARE(avx512)
 
 typedef struct {
-  clat_kernel *winograd, *pack;
+  clat_kernel *winograd, *pack, *grad, *reduce;
 } kernels;
 
 static const kernels paths[CLAT_ISA_COUNT] = {
@@ -67,6 +71,65 @@ static void test_convolution(const shape *s, int transpose, clat_isa isa, const 
   run_case(&c);
 }
 
+/// dw in double, [out][in][tap], and its rms.
+static double weight_grad(const shape *s, const float *x, const float *dy, int x_stride,
+                          int dy_stride, double *dw) {
+  const int height = out_side(s, s->height), width = out_side(s, s->width);
+  double squares = 0;
+  for (int o = 0; o < s->out; o++)
+    for (int k = 0; k < s->in; k++)
+      for (int t = 0; t < 9; t++) {
+        double sum = 0;
+        for (int q = 0; q < s->images * height * width; q++) {
+          const int r = q / width % height - s->pad + t / 3, c = q % width - s->pad + t % 3;
+          if (r < 0 || r >= s->height || c < 0 || c >= s->width) continue;
+          const int pixel = (q / (height * width) * s->height + r) * s->width + c;
+          sum += (double)x[pixel * x_stride + k] * dy[q * dy_stride + o];
+        }
+        dw[(o * s->in + k) * 9 + t] = sum, squares += sum * sum;
+      }
+  return sqrt(squares / (s->out * s->in * 9));
+}
+
+static void test_weight_grad(const shape *s, clat_isa isa) {
+  const int height = out_side(s, s->height), width = out_side(s, s->width),
+            chunks = 1 + test_below(s->images + 1);
+  const int x_stride = s->in + (test_below(3) ? 0 : 3),
+            dy_stride = s->out + (test_below(3) ? 0 : 5);
+  const size_t count = (size_t)(s->in * s->out * 9),
+               one = CLAT_WINOGRAD_POINTS * (size_t)s->in * rounded((size_t)s->out);
+  const float *x = test_floats((size_t)(s->images * s->height * s->width * x_stride - x_stride + s->in)),
+              *dy = test_floats((size_t)(s->images * height * width * dy_stride - dy_stride + s->out));
+  float *partial = test_floats(one * (size_t)chunks), *sliced = test_floats(one * (size_t)chunks),
+        *dw = test_floats(count), *twin = test_floats(count);
+  double *exact = malloc(count * sizeof *exact);
+  clat_winograd_weight_grad_args a = {s->images, s->height, s->width, height,    width,
+                                      s->in,     s->out,    s->pad,   s->pad,    x_stride,
+                                      dy_stride, chunks,    1,        x,         dy,
+                                      partial};
+  paths[isa].grad(&a, 0, chunks, scratch);
+  a.partial = sliced, a.blocks = 1 + test_below(4);
+  for (int job = chunks * a.blocks - 1; job >= 0; job--) paths[isa].grad(&a, job, job + 1, scratch);
+  test_check(memcmp(partial, sliced, one * (size_t)chunks * sizeof *dw) == 0,
+             "%s: blocks change the result", name);
+  clat_winograd_weight_grad_reduce_args r = {s->in, s->out, chunks, partial, dw};
+  const int cut = test_below(s->out + 1);
+  paths[isa].reduce(&r, 0, cut, scratch), paths[isa].reduce(&r, cut, s->out, scratch);
+  a.partial = sliced, a.blocks = 1;
+  paths[CLAT_ISA_REFERENCE].grad(&a, 0, chunks, scratch);
+  r.partial = sliced, r.dw = twin;
+  paths[CLAT_ISA_REFERENCE].reduce(&r, 0, s->out, scratch);
+  const double rms = weight_grad(s, x, dy, x_stride, dy_stride, exact) + 0.1;
+  double worst = 0, apart = 0;
+  for (size_t i = 0; i < count; i++) {
+    worst = fmax(worst, fabs(dw[i] - exact[i]) / rms);
+    apart = fmax(apart, fabs((double)dw[i] - twin[i]) / rms);
+  }
+  test_check(worst <= 2e-4, "%s: weight gradient %.1e of the rms from the exact one", name, worst);
+  test_check(apart <= 2e-4, "%s: weight gradient %.1e of the rms from the reference", name, apart);
+  free(exact);
+}
+
 static void test_shape(shape s) {
   static int turn;
   for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
@@ -77,6 +140,8 @@ static void test_shape(shape s) {
       test_convolution(&s, transpose, (clat_isa)isa, &epilogues[turn++ % EPILOGUES]);
       test_release();
     }
+    test_weight_grad(&s, (clat_isa)isa);
+    test_release();
   }
 }
 

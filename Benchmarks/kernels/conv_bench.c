@@ -8,16 +8,18 @@
 
 #define DECLARE(isa)                                                                     \
   clat_kernel clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
-      clat_conv_weight_grad_reduce_##isa, clat_winograd_##isa, clat_winograd_pack_##isa;
+      clat_conv_weight_grad_reduce_##isa, clat_winograd_##isa, clat_winograd_pack_##isa, \
+      clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa;
 #define KERNELS(isa)                                                          \
   {clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
-   clat_conv_weight_grad_reduce_##isa, clat_winograd_##isa, clat_winograd_pack_##isa}
+   clat_conv_weight_grad_reduce_##isa, clat_winograd_##isa, clat_winograd_pack_##isa,         \
+   clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa}
 DECLARE(portable)
 DECLARE(avx2)
 DECLARE(avx512)
 
 typedef struct {
-  clat_kernel *gather, *pack, *grad, *reduce, *winograd, *winograd_pack;
+  clat_kernel *gather, *pack, *grad, *reduce, *winograd, *winograd_pack, *winograd_grad, *winograd_reduce;
 } kernels;
 static const kernels paths[CLAT_ISA_COUNT] = {
     {0},
@@ -28,9 +30,9 @@ static const kernels paths[CLAT_ISA_COUNT] = {
 #endif
 };
 
-enum { THREADS = 2, DIRECT = 4, PASSES = 7, MOST = 99 };
+enum { THREADS = 2, DIRECT = 4, PASSES = 8, MOST = 99 };
 static const char *const pass_names[PASSES] = {"forward", "input grad", "weight grad", "pack",
-                                               "forward", "input grad", "pack"};
+                                               "forward", "input grad", "weight grad", "pack"};
 
 typedef struct {
   int size, in, out, kernel, stride;
@@ -44,6 +46,8 @@ typedef struct {
   int has_winograd; // stride 1, 3x3
   clat_winograd_args winograd, winograd_gradient;
   clat_winograd_pack_args winograd_pack;
+  clat_winograd_weight_grad_args winograd_grad;
+  clat_winograd_weight_grad_reduce_args winograd_reduce;
   clat_conv_phase forward_phase, gradient_phase[4];
 } work;
 
@@ -161,13 +165,21 @@ static void prepare_winograd(work *w, const layer *l) {
   w->winograd_gradient = winograd(&w->gradient, l);
   w->winograd_pack = (clat_winograd_pack_args){l->out, l->in, 0, w->pack.weights,
                                                (float *)w->winograd.packed};
+  const size_t sums = CLAT_WINOGRAD_POINTS * (size_t)l->in * ((size_t)(l->out + 15) / 16 * 16);
+  const int chunks = sums <= 600000 ? 4 : 1, blocks = 4 / chunks;
+  float *partial = bench_floats(sums * (size_t)chunks);
+  w->winograd_grad = (clat_winograd_weight_grad_args){
+      w->forward.images, l->size, l->size, l->size, l->size, l->in, l->out, 1, 1, l->in, l->out,
+      chunks, blocks, w->forward.x, w->gradient.x, partial};
+  w->winograd_reduce =
+      (clat_winograd_weight_grad_reduce_args){l->in, l->out, chunks, partial, w->reduce.dw};
 }
 
 static void release(work *w) {
   const void *owned[] = {w->forward.x,    w->forward.packed,  w->forward.out.y,
                          w->gradient.x,   w->gradient.packed, w->gradient.out.y,
                          w->pack.weights, w->grad.partial,    w->reduce.dw,
-                         w->winograd.packed, w->winograd_gradient.packed,
+                         w->winograd.packed, w->winograd_gradient.packed, w->winograd_grad.partial,
                          w->forward.out.bias, w->forward.out.relu_bits, w->gradient.out.residual,
                          w->gradient.out.mask_bits};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free((void *)owned[i]);
@@ -196,9 +208,12 @@ static double run_pass(const work *w, clat_isa isa, int pass) {
     if (pass == 4) share(k->winograd, &w->winograd, w->winograd.images, t);
     if (pass == 5) share(k->winograd, &w->winograd_gradient, w->winograd.images, t);
     if (pass == 6)
+      share(k->winograd_grad, &w->winograd_grad, w->winograd_grad.chunks * w->winograd_grad.blocks, t);
+    if (pass == 7)
       share(k->winograd_pack, &w->winograd_pack, (w->pack.out_channels + 15) / 16, t);
 #pragma omp barrier
     if (pass == 2) share(k->reduce, &w->reduce, w->reduce.out_channels, t);
+    if (pass == 6) share(k->winograd_reduce, &w->winograd_reduce, w->reduce.out_channels, t);
     spent[t] = bench_thread_now() - start;
   }
   double most = 0;

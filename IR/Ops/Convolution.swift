@@ -54,6 +54,10 @@ public struct ConvolutionShape: Hashable, Sendable {
     self.strideWidth = strideWidth
     self.padHeight = padHeight
     self.padWidth = padWidth
+    let algorithm = try ConvolutionAlgorithm.of(types.attributes)
+    guard algorithm.supports(self) else {
+      throw IRError("algorithm '\(algorithm.rawValue)' does not serve \(filters) with this stride")
+    }
   }
 
   /// The shape behind `conv2d(x, w)`.
@@ -127,6 +131,7 @@ public struct ConvolutionShape: Hashable, Sendable {
 private let geometry = [
   AttributeSpec("stride", .ints, default: .ints([1, 1])),
   AttributeSpec("pad", .ints, default: .ints([0, 0])),
+  ConvolutionAlgorithm.attribute,
 ]
 
 extension OpRegistry {
@@ -148,6 +153,9 @@ extension OpRegistry {
       OpSample(
         [.f32(2, 4, 4, 8), .f32(9, 8, 3, 3), .f32(9), .f32(2, 4, 4, 9)],
         ["pad": .ints([1, 1]), "epilogue": .string("shift+residual+relu+bits")]),
+      OpSample(
+        [.f32(2, 6, 9, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([1, 0]), "algorithm": .string("winograd")]),
     ],
     flops: { types, _ in (try? ConvolutionShape.forward(types).flops) ?? 0 },
     infer: { types in
@@ -204,6 +212,9 @@ extension OpRegistry {
         [
           "pad": .ints([1, 1]), "input": .ints([4, 4]), "epilogue": .string("residual+mask"),
         ]),
+      OpSample(
+        [.f32(2, 6, 7, 18), .f32(18, 17, 3, 3)],
+        ["pad": .ints([1, 0]), "input": .ints([6, 9]), "algorithm": .string("winograd")]),
     ],
     flops: { types, _ in (try? ConvolutionShape.inputGradient(types).flops) ?? 0 },
     infer: { types in
@@ -229,6 +240,9 @@ extension OpRegistry {
       OpSample(
         [.f32(3, 7, 6, 17), .f32(3, 4, 3, 18)],
         ["pad": .ints([1, 1]), "stride": .ints([2, 2]), "kernel": .ints([3, 3])]),
+      OpSample(
+        [.f32(3, 6, 9, 17), .f32(3, 6, 7, 18)],
+        ["pad": .ints([1, 0]), "kernel": .ints([3, 3]), "algorithm": .string("winograd")]),
     ],
     flops: { types, _ in (try? ConvolutionShape.weightGradient(types).flops) ?? 0 },
     infer: { types in [try ConvolutionShape.weightGradient(types).filters] },

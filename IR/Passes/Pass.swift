@@ -7,11 +7,17 @@ public struct CompileRequest: Sendable, Hashable {
   public var freeze: Set<String>
   /// Parameters whose gradient is multiplied element by element by the input `mask.<name>`.
   public var masks: Set<String>
+  /// How convolutions are computed.
+  public var convolution: ConvolutionPolicy
 
-  public init(taps: [String] = [], freeze: Set<String> = [], masks: Set<String> = []) {
+  public init(
+    taps: [String] = [], freeze: Set<String> = [], masks: Set<String> = [],
+    convolution: ConvolutionPolicy = .auto
+  ) {
     self.taps = taps
     self.freeze = freeze
     self.masks = masks
+    self.convolution = convolution
   }
 }
 

@@ -1,6 +1,5 @@
-/// The compiler's graph passes, in order. Two places are still to be filled: `fuseElementwise`,
-/// regions compiled by LLVM, between `fuseEpilogues` and `selectKernels`; and in `selectKernels`
-/// the choice of Winograd beside the direct algorithm.
+/// The compiler's graph passes, in order. One place is still to be filled: `fuseElementwise`,
+/// regions compiled by LLVM, between `fuseEpilogues` and `selectKernels`.
 ///
 /// What follows them works on the program: schedule, in-place aliasing, memory plan, partition,
 /// barriers.
@@ -17,7 +16,9 @@ public enum Pipeline {
       Pass("minimizeSaved", level: .differentiated, minimizeSaved),
       Pass("assignStages", level: .differentiated) { $0.withStages() },
       Pass("fuseEpilogues", level: .differentiated, fuseEpilogues),
-      Pass("selectKernels", level: .differentiated, selectKernels),
+      Pass("selectKernels", level: .differentiated) {
+        try selectKernels($0, request.convolution)
+      },
     ]
   }
 }

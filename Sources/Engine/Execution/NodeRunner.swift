@@ -6,11 +6,15 @@ import Kernels
 public final class NodeRunner {
   public let threads: Int
   public let instructionSet: InstructionSet
+  public let convolution: ConvolutionPolicy
   private let scratch: [UnsafeMutableRawPointer?]
 
-  public init(threads: Int, instructionSet: InstructionSet = .best) {
+  public init(
+    threads: Int, instructionSet: InstructionSet = .best, convolution: ConvolutionPolicy = .auto
+  ) {
     self.threads = threads
     self.instructionSet = instructionSet
+    self.convolution = convolution
     scratch = (0..<threads).map { _ in
       .allocate(byteCount: Int(CLAT_SCRATCH_BYTES), alignment: 64)
     }
@@ -24,6 +28,7 @@ public final class NodeRunner {
   public func run(
     _ node: Node, type: (ValueID) -> TensorType, operand: (ValueID) -> Tensor?
   ) throws -> [Tensor] {
+    let node = try convolution.select(node, node.operands.map(type))
     let code = try NodeCode.lower(node, type: type)
     var results: [ValueID: Tensor] = [:]
     for (result, values) in code.constants { results[result] = constant(type(result), values) }

@@ -61,13 +61,13 @@ public final class ModelSession {
     programs = programs.filter { !isStale($0.key.key) }
   }
 
-  private static let batched: Set<String> = ["x", "x_adv", "start", "labels", "ids"]
+  private static let batched: Set<String> = ["x", "x_adv", "x_base", "start", "labels", "ids"]
 
   static func name(_ input: String, _ batch: Int) -> String { "\(input).\(batch)" }
 }
 
 extension ModelSession {
-  /// The images `x` or `x_adv` of a batch size: f32 NHWC.
+  /// The images `x`, `x_adv` or `x_base` of a batch size: f32 NHWC.
   public func images(_ name: String, _ batch: Int) throws -> Tensor {
     let (height, width, channels) = model.imageShape
     return try store.tensor(Self.name(name, batch), .f32(batch, height, width, channels))
@@ -88,15 +88,15 @@ extension ModelSession {
     _ = try store.tensor(Self.name("ids", batch.count), vector).integers.update(from: batch.ids)
   }
 
-  /// Runs an attack on the loaded batch and leaves its result in `x_adv`.
+  /// Runs an attack on the loaded batch and leaves its result in the images `target`.
   public func attack(
     _ attack: Attack, _ objective: AttackObjective = .crossEntropy, batch: Int,
-    stream: RandomStream
+    stream: RandomStream, into target: String = "x_adv"
   ) throws {
     let program = try program(.attack(attack, objective), batch: batch)
     _ = try store.tensor("stream", .i32(4)).integers.update(from: stream.operand)
     program.run()
-    try program.copyOutput("x_adv", to: Self.name("x_adv", batch))
+    try program.copyOutput("x_adv", to: Self.name(target, batch))
   }
 
   /// Sets a scalar input: `lr`, `lambda`.

@@ -35,8 +35,9 @@ struct ImageOptions: ParsableArguments {
   }
 
   /// The network with its weights, ready for images like those of `dataset`.
-  func session(for dataset: Dataset) throws -> ModelSession {
-    let model = try network.make(for: dataset)
+  func session(for dataset: Dataset, layers: LayerOptions? = nil) throws -> ModelSession {
+    let network = try network.make(for: dataset)
+    let model = try layers?.count(in: network) ?? network
     let values = try Weights.read(weights, model)
     return try ModelSession(model, values: values, threads: try threading.resolve())
   }

@@ -54,8 +54,8 @@ import Testing
     }
     #expect(
       problem(["layer2.0.conv3"])
-        == "'layer2.0.conv3' is no layer or block of resnet18:width=4; did you mean 'layer2.0.conv1'?"
-    )
+        == "'layer2.0.conv3' is no layer or block of resnet18:width=4; "
+        + "did you mean 'layer2.0.conv1'?")
     #expect(problem(["layer2.9"]).hasSuffix("did you mean 'layer2.0'?"))
     #expect(problem(["nothing like it"]).contains("there are: conv1, layer1.0.conv1"))
     #expect(

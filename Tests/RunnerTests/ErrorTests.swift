@@ -31,6 +31,12 @@ extension RunnerTests {
       (["inspect", "graph", "--batch", "many"], ["many", "--batch"]),
       (["inspect", "graph", "--stop-after", "nothing"], ["nothing", "differentiate"]),
       (["inspect", "graph", "--program", "clat", "--critical", "99"], ["99", "0...18"]),
+      (
+        ["inspect", "graph", "--program", "clat", "--critical", "layer1.0.conv3"],
+        ["--critical", "layer1.0.conv3", "did you mean 'layer1.0.conv1'"]
+      ),
+      (["inspect", "graph", "--candidates", "layer4"], ["--candidates", "layer4", "resnet20"]),
+      (["inspect", "graph", "--candidates", "conv1", "--unit", "block"], ["--candidates"]),
       (["profile", "--runs", "0"], ["--runs 0"]),
       (["train"], ["expected a recipe"]),
       (["quickstart", "--epochs", "1"], ["--epochs 1"]),

@@ -49,6 +49,27 @@ extension RunnerTests {
       try fields(try runner.run("doctor", "--json").json(), ["ok", "checks"])
     }
 
+    @Test func critical() throws {
+      func header(_ arguments: String...) throws -> String {
+        let size = ["--model", "wrn-10-1", "--image", "8x8x1", "--batch", "2"]
+        let graph = ["inspect", "graph", "--program", "clat"] + size + arguments
+        return try runner.start(graph).wait().output.split(separator: "\n").first.map(String.init)
+          ?? ""
+      }
+      #expect(
+        try header("--critical", "conv1,2").contains("layers = \"0 conv1, 2 block1.layer.0.conv2\"")
+      )
+      #expect(
+        try header("--unit", "block", "--include-linear", "--critical", "fc,block3.layer.0")
+          .contains("layers = \"3 block3.layer.0, 4 fc\""))
+      #expect(
+        try header("--candidates", "fc,block2.layer.0.convShortcut")
+          .contains("layers = \"1 fc\""))
+      #expect(
+        try header("--include-shortcuts", "--critical", "8").contains(
+          "8 block3.layer.0.convShortcut"))
+    }
+
     @Test func trainedModel() throws {
       let trained = try runner.run("train", runner.recipe(), "--out", "run", "--json")
       try fields(try trained.json(), ["out", "weights", "evaluation", "selections", "recipe"])
@@ -63,6 +84,12 @@ extension RunnerTests {
       #expect(layers.map { $0["index"] as? Int } == [0, 1, 2])
       for layer in layers { try fields(layer, ["index", "name", "weakness", "criticality"]) }
       #expect((ranked["selected"] as? [Int])?.count == 2)
+      let more = ["criticality", "--include-linear", "--tap", "convolution"]
+      let linear = try runner.start(more + base).wait().object()
+      #expect(
+        (linear["layers"] as? [[String: Any]])?.map { $0["name"] as? String }
+          == ["conv1", "conv2", "conv3", "linear"])
+      #expect(linear["include_linear"] as? Bool == true)
     }
 
     private func evaluation(_ base: [String]) throws {

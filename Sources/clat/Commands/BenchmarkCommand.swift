@@ -30,8 +30,8 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(help: "A list of compiled, eager.")
   var engine = ChoiceList<EngineName>(values: EngineName.allCases)
 
-  @Option(help: "The layers that CLAT trains, 11,4; the model's last ones unless given.")
-  var critical: IndexList?
+  @Option(help: "The layers that CLAT trains, by number or name; the last ones unless given.")
+  var critical: NameList?
 
   @Option(
     help: "Runs of each engine at least, after one that is not counted; more if they are short.")

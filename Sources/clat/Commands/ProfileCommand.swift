@@ -26,8 +26,8 @@ struct ProfileCommand: ParsableCommand {
   @Option(help: ArgumentHelp("One of \(ProgramName.list)."))
   var program = ProgramName.train
 
-  @Option(help: "The layers that CLAT trains, 11,4; the model's last ones unless given.")
-  var critical: IndexList?
+  @Option(help: "The layers that CLAT trains, by number or name; the last ones unless given.")
+  var critical: NameList?
 
   @Option(help: "Runs that are averaged, after one that is not.")
   var runs = 5

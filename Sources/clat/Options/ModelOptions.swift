@@ -17,17 +17,6 @@ struct NumberList: ExpressibleByArgument {
   }
 }
 
-/// Indices separated by commas, as `--critical 11,4` gives them.
-struct IndexList: ExpressibleByArgument {
-  var values: [Int]
-
-  init?(argument: String) {
-    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-    values = parts.compactMap { Int($0.trimmingCharacters(in: .whitespaces)) }
-    guard values.count == parts.count else { return nil }
-  }
-}
-
 /// The extent of an image, as `--image 32x32x3` gives it.
 struct ImageExtent: ExpressibleByArgument {
   var height: Int
@@ -103,14 +92,25 @@ struct StandaloneModelOptions: ParsableArguments {
   @Option(help: "Images in a batch.")
   var batch = 128
 
+  @OptionGroup var layers: LayerOptions
+
   func make() throws -> Model {
     guard (1...BatchPlan.maximumBatchSize).contains(batch) else {
       throw Failure.usage("--batch \(batch): expected 1...\(BatchPlan.maximumBatchSize)")
     }
-    return try ModelOptions.make(
-      model, image: (image.height, image.width, image.channels), classes: classes, mean: mean,
-      std: std)
+    return try layers.count(
+      in: ModelOptions.make(
+        model, image: (image.height, image.width, image.channels), classes: classes, mean: mean,
+        std: std))
   }
+}
+
+extension ConvolutionPolicy: ExpressibleByArgument {}
+
+/// How convolutions are computed.
+struct ConvolutionOptions: ParsableArguments {
+  @Option(help: "The fastest algorithm for each layer, or one: auto, direct, winograd.")
+  var convolution = ConvolutionPolicy.auto
 }
 
 /// How many threads compute.

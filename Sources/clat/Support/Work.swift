@@ -18,7 +18,8 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
   static let list = allCases.map(\.rawValue).joined(separator: ", ")
 
   /// The programs in order; each but the last leaves `x_adv` for the next.
-  func programs(_ model: Model, batch: Int, critical: [Int]?) throws -> [(Graph, CompileRequest)] {
+  func programs(_ model: Model, batch: Int, critical: [String]?) throws -> [(Graph, CompileRequest)]
+  {
     func graph(_ name: ProgramName, images: String = "x") throws -> (Graph, CompileRequest) {
       try name.graph(model, batch: batch, critical: critical, images: images)
     }

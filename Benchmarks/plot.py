@@ -34,7 +34,7 @@ def bars(panels, unit, limit=None, limit_name="", highlight=""):
         y += 10
         top = y
         for name, value, label in rows:
-            colour = COLOURS[0] if name.startswith(highlight) else "#b0b0b0"
+            colour = COLOURS[0] if name == highlight else "#b0b0b0"
             parts += [
                 text(left - 8, y + 14, name, "end"),
                 f'<rect x="{left}" y="{y + 3}" width="{x(value) - left:.1f}" height="{row - 6}" '
@@ -51,7 +51,7 @@ def bars(panels, unit, limit=None, limit_name="", highlight=""):
 
 def curves(title, x_name, y_name, series):
     """Lines from zero; `series` is {name: [(x, y)]}."""
-    width, height, left, top, right, bottom = 760, 380, 70, 40, 190, 50
+    width, height, left, top, right, bottom = 760, 400, 70, 60, 190, 50
     most_x = max(x for points in series.values() for x, _ in points)
     most_y = max(y for points in series.values() for _, y in points) * 1.05
 
@@ -59,7 +59,7 @@ def curves(title, x_name, y_name, series):
         return (left + (width - left - right) * x / most_x,
                 top + (height - top - bottom) * (1 - y / most_y))
 
-    parts = [text(left, 22, title, size=14), text(10, 38, y_name),
+    parts = [text(10, 18, title, size=14), text(10, 38, y_name),
              text((left + width - right) / 2, height - 10, x_name)]
     for share in (0, 0.25, 0.5, 0.75, 1):
         value = share * most_y

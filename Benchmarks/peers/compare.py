@@ -45,7 +45,7 @@ def arguments():
     parser.add_argument("--torch-python", default=sys.executable, help="a Python with torch")
     parser.add_argument("--jax-python", default=sys.executable, help="a Python with jax")
     parser.add_argument("--lock", action="append", default=[], metavar="FILE",
-                        help="held during every repetition, where others use the machine")
+                        help="held during every round, where others use the machine")
     parser.add_argument("--out", type=Path, help="writes OUT.json, OUT.txt and OUT.svg")
     return parser.parse_args()
 
@@ -56,7 +56,6 @@ def alone(paths):
     with contextlib.ExitStack() as stack:
         for path in paths:
             fcntl.flock(stack.enter_context(open(path, "w")), fcntl.LOCK_EX)
-        time.sleep(PAUSE)
         yield
 
 
@@ -69,20 +68,25 @@ def measure(name, work, options):
              "engine": worker.engine, "seconds": []} for worker in workers]
     limits = []
     for repetition in range(options.runs + 1):
-        for worker, row in zip(workers, rows):
-            with alone(options.lock):
-                answer = worker.run(work)
-                if worker.engine in OURS and repetition > 0:
-                    limits.append(worker.run("limits")["flops_per_second"])
-            row["peak_bytes"] = answer["peak_bytes"]
-            row["flops"] = answer.get("flops")
-            if repetition == 0:
-                row["first_seconds"] = answer["seconds"]
-            else:
-                row["seconds"].append(answer["seconds"])
+        with alone(options.lock):
+            for worker, row in zip(workers, rows):
+                run_once(worker, row, work, limits, is_first=repetition == 0)
     for worker in workers:
         worker.close()
     return summarised(rows, max(limits, default=None))
+
+
+def run_once(worker, row, work, limits, is_first):
+    time.sleep(PAUSE)
+    answer = worker.run(work)
+    if worker.engine in OURS:
+        limits.append(worker.run("limits")["flops_per_second"])
+    row["peak_bytes"] = answer["peak_bytes"]
+    row["flops"] = answer.get("flops")
+    if is_first:
+        row["first_seconds"] = answer["seconds"]
+    else:
+        row["seconds"].append(answer["seconds"])
 
 
 def summarised(rows, limit):

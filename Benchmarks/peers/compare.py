@@ -65,7 +65,7 @@ def measure(name, work, options):
     workers = [Worker(e, case, work, options) for e in options.engines if serves(e, work)]
     rows = [{"case": name, "model": case.model, "batch": case.batch, "work": work,
              "critical": case.critical, "steps": options.steps, "threads": options.threads,
-             "engine": worker.engine, "seconds": []} for worker in workers]
+             "engine": worker.engine, "seconds": [], "foreign": []} for worker in workers]
     limits = []
     for repetition in range(options.runs + 1):
         with alone(options.lock):
@@ -87,6 +87,7 @@ def run_once(worker, row, work, limits, is_first):
         row["first_seconds"] = answer["seconds"]
     else:
         row["seconds"].append(answer["seconds"])
+        row["foreign"].append(answer["foreign"])
 
 
 def summarised(rows, limit):
@@ -96,6 +97,7 @@ def summarised(rows, limit):
         row["flops"], row["limit_flops_per_second"] = flops, limit
         row["median_seconds"] = statistics.median(row["seconds"])
         row["best_seconds"] = min(row["seconds"])
+        row["foreign_share"] = statistics.median(row["foreign"])
         row["compile_seconds"] = max(0, row["first_seconds"] - row["median_seconds"])
     return rows
 

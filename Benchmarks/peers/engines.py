@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -42,7 +43,22 @@ class Worker:
             text=True, env=environment, cwd=HERE)
 
     def run(self, name):
-        """Runs once; a dictionary with `seconds` and `peak_bytes`."""
+        """Runs once; a dictionary with `seconds`, `peak_bytes`, and `foreign`: the processor time
+        of other processes meanwhile, as a share of one processor."""
+        before, start = self.foreign_time(), time.perf_counter()
+        answer = self.request(name)
+        answer["foreign"] = (self.foreign_time() - before) / (time.perf_counter() - start)
+        return answer
+
+    def foreign_time(self):
+        """Seconds that all processors spent on other processes, or lost to other machines."""
+        user, nice, system, _, _, irq, soft, steal = map(
+            int, Path("/proc/stat").read_text().split()[1:9])
+        own = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        busy = user + nice + system + irq + soft + steal - sum(map(int, own))
+        return busy / os.sysconf("SC_CLK_TCK")
+
+    def request(self, name):
         self.process.stdin.write(json.dumps({"run": name}) + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()

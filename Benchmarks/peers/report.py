@@ -50,13 +50,14 @@ def table(rows, case, work):
     if work == "clat":
         title += f", layers {', '.join(str(i) for i in first['critical'])}"
     cells = [("engine", "median ms", "best ms", "img/s", "GFLOP/s", "% of limit", "peak MB",
-              "compile s")]
+              "compile s", "foreign %")]
     for row in sorted(rows, key=lambda row: row["median_seconds"]):
         cells.append((
             row["engine"], f"{row['median_seconds'] * 1e3:.1f}", f"{row['best_seconds'] * 1e3:.1f}",
             f"{row['batch'] / row['median_seconds']:.1f}", f"{gigaflops(row):.0f}",
             f"{100e9 * gigaflops(row) / limit:.0f}" if limit else "",
-            f"{row['peak_bytes'] / 1e6:.0f}", f"{row['compile_seconds']:.1f}"))
+            f"{row['peak_bytes'] / 1e6:.0f}", f"{row['compile_seconds']:.1f}",
+            f"{100 * row['foreign_share']:.0f}"))
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     for line in cells:
         lines.append("  ".join(

@@ -10,6 +10,11 @@ public struct MachineLimits: Sendable {
   /// cache can come faster.
   public var bytesPerSecond: Double
 
+  public init(flopsPerSecond: Double, bytesPerSecond: Double) {
+    self.flopsPerSecond = flopsPerSecond
+    self.bytesPerSecond = bytesPerSecond
+  }
+
   /// The least time in seconds for so many operations and so many bytes of memory traffic.
   public func seconds(flops: Double, bytes: Double) -> Double {
     max(flops / flopsPerSecond, bytes / bytesPerSecond)

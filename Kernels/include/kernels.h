@@ -407,4 +407,23 @@ typedef struct {
   void *y;
 } clat_copy_args;
 
+// ---------------------------------------------------------------- the machine's limits
+
+#define CLAT_CHAINS 192 // floats of one unit, a multiple of what any instruction set runs at once
+
+/// Units: groups of CLAT_CHAINS floats. y = y * factor + addend, `rounds` times, in registers: no kernel does more
+/// floating-point operations a second.
+typedef struct {
+  int64_t rounds;
+  float factor, addend;
+  float *y;
+} clat_multiply_add_args;
+
+/// Units: groups of `floats` floats. y = x + 3 * z (McCalpin 1995, STREAM): what memory can deliver.
+typedef struct {
+  int64_t floats;
+  const float *x, *z;
+  float *y;
+} clat_triad_args;
+
 #endif

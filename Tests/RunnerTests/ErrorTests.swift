@@ -38,11 +38,22 @@ extension RunnerTests {
       (["inspect", "graph", "--candidates", "layer4"], ["--candidates", "layer4", "resnet20"]),
       (["inspect", "graph", "--candidates", "conv1", "--unit", "block"], ["--candidates"]),
       (["profile", "--runs", "0"], ["--runs 0"]),
+      (["benchmark", "--steps", "0"], ["--steps 0"]),
+      (["benchmark", "--serve"], ["--serve", "--engine"]),
       (["train"], ["expected a recipe"]),
       (["quickstart", "--epochs", "1"], ["--epochs 1"]),
     ])
     func usage(_ arguments: [String], _ parts: [String]) throws {
       expect(64, parts, try runner.start(arguments).wait())
+    }
+
+    @Test(arguments: [
+      ("run pgd", ["expected {", "run pgd"]), ("{\"run\": \"pdg\"}", ["'pdg'", "pgd", "limits"]),
+    ])
+    func requests(_ line: String, _ parts: [String]) throws {
+      try runner.write("requests", line + "\n")
+      let arguments = ["benchmark", "--serve", "--engine", "eager", "--work", "pgd"]
+      expect(65, parts, try runner.start(arguments, shell: "exec <requests").wait())
     }
 
     @Test(arguments: [

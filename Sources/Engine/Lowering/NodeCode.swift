@@ -61,7 +61,10 @@ public struct KernelCall {
   var operands: [CallOperand]
   /// The number of units that are divided among threads.
   var units: Int
+  /// Operations of the node, a convolution's counted as direct.
   var flops: Double
+  /// Operations that the kernel really executes, where its algorithm needs another number.
+  var executedFlops: Double? = nil
   var arguments: (Addresses) -> ArgumentBlock
 }
 
@@ -108,15 +111,16 @@ public final class NodeLowering {
     return .temporary(code.temporaries.count - 1)
   }
 
-  /// Adds a call. The work of the node counts for the call marked `main`.
+  /// Adds a call. The work of the node counts for the call marked `main`; `executing` says how many
+  /// operations the kernel executes where that differs (Winograd's fewer, a transformation's own).
   func call(
-    _ kernel: String, units: Int, main: Bool = true, _ operands: [CallOperand],
-    _ arguments: @escaping (Addresses) -> ArgumentBlock
+    _ kernel: String, units: Int, main: Bool = true, executing: Double? = nil,
+    _ operands: [CallOperand], _ arguments: @escaping (Addresses) -> ArgumentBlock
   ) {
     code.calls.append(
       KernelCall(
         kernel: kernel, operands: operands, units: units, flops: main ? flops : 0,
-        arguments: arguments))
+        executedFlops: executing, arguments: arguments))
   }
 
   func alias(result: Int, operand: Int) {

@@ -39,7 +39,10 @@ public struct Program {
     public var barrier: Bool
     /// The graph node it comes from.
     public var origin: String
+    /// Operations of the node, a convolution's counted as direct.
     public var flops: Double
+    /// Operations that the kernel really executes.
+    public var executedFlops: Double
     /// Bytes of all operands, each counted once.
     public var bytes: Double
     var arguments: (Addresses) -> ArgumentBlock
@@ -86,7 +89,7 @@ public struct Program {
     }
   }
 
-  /// Floating-point operations of one run, loop included.
+  /// Floating-point operations of one run, loop included, a convolution's counted as direct.
   public var flops: Double {
     sections.reduce(0) { sum, section in
       sum + Double(section.repeats) * instructions[section.instructions].reduce(0) { $0 + $1.flops }

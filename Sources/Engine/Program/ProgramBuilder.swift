@@ -106,7 +106,8 @@ struct ProgramBuilder {
     instructions.append(
       Program.Instruction(
         kernel: call.kernel, operands: operands, units: call.units, bounds: [], barrier: false,
-        origin: origin, flops: call.flops, bytes: Double(bytes), arguments: call.arguments))
+        origin: origin, flops: call.flops, executedFlops: call.executedFlops ?? call.flops,
+        bytes: Double(bytes), arguments: call.arguments))
   }
 
   private mutating func finish(threads: Int) throws -> Program {

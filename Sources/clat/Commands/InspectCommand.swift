@@ -55,7 +55,8 @@ struct InspectCommand: ParsableCommand {
     for name in printAfter + (stopAfter.map { [$0] } ?? []) where !passes.contains(name) {
       throw Failure.usage("no pass is named '\(name)'; passes: \(passes.joined(separator: ", "))")
     }
-    let (graph, request) = try source()
+    var (graph, request) = try source()
+    request.convolution = network.algorithm.convolution
     switch view {
     case .graph: try Output.write(try optimized(graph, request).text)
     case .dot: try Output.write(Dot(graph: try optimized(graph, request)).text)

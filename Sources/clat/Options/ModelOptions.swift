@@ -94,6 +94,8 @@ struct StandaloneModelOptions: ParsableArguments {
 
   @OptionGroup var layers: LayerOptions
 
+  @OptionGroup var algorithm: ConvolutionOptions
+
   func make() throws -> Model {
     guard (1...BatchPlan.maximumBatchSize).contains(batch) else {
       throw Failure.usage("--batch \(batch): expected 1...\(BatchPlan.maximumBatchSize)")

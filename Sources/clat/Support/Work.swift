@@ -18,10 +18,15 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
   static let list = allCases.map(\.rawValue).joined(separator: ", ")
 
   /// The programs in order; each but the last leaves `x_adv` for the next.
-  func programs(_ model: Model, batch: Int, critical: [String]?) throws -> [(Graph, CompileRequest)]
-  {
+  ///
+  /// - Parameter steps: of every attack.
+  func programs(
+    _ model: Model, batch: Int, critical: [String]?, steps: Int
+  ) throws -> [(Graph, CompileRequest)] {
+    var attack = Attack.paper
+    attack.steps = steps
     func graph(_ name: ProgramName, images: String = "x") throws -> (Graph, CompileRequest) {
-      try name.graph(model, batch: batch, critical: critical, images: images)
+      try name.graph(model, batch: batch, critical: critical, images: images, attack: attack)
     }
     switch self {
     case .forward: return [try graph(.forward)]
@@ -45,12 +50,30 @@ protocol PreparedWork {
   var compileSeconds: Double { get }
   /// Bytes of arena and tensors, where the engine knows them beforehand.
   var plannedBytes: Int? { get }
+  /// Bytes of the tensors that the programs share.
+  var tensorBytes: Int { get }
+  /// Operations of one run, a convolution's counted as direct, where the engine knows them.
+  var flops: Double? { get }
   func run() throws
 }
 
+extension EngineName {
+  /// The engine's programs of a work, with tensors of their own.
+  func prepare(
+    _ graphs: [(Graph, CompileRequest)], _ store: TensorStore, threads: Int
+  ) throws -> any PreparedWork {
+    switch self {
+    case .compiled: try CompiledWork(graphs, store, threads: threads)
+    case .eager: try EagerWork(graphs, store, threads: threads)
+    }
+  }
+}
+
 struct CompiledWork: PreparedWork {
+  var tensorBytes: Int { store.bytes }
   let compileSeconds: Double
   let plannedBytes: Int?
+  let flops: Double?
   private let programs: [Executable]
   private let store: TensorStore
 
@@ -59,8 +82,8 @@ struct CompiledWork: PreparedWork {
     let results = try graphs.map { try Compiler.compile($0.0, $0.1, options: options) }
     compileSeconds = results.reduce(0) { $0 + $1.totalSeconds }
     programs = try results.map { try Executable($0.program, store: store) }
-    let external = store.names.reduce(0) { $0 + (store[$1]?.type.byteCount ?? 0) }
-    plannedBytes = results.reduce(external) { $0 + $1.program.arenaBytes }
+    flops = results.reduce(0) { $0 + $1.program.flops }
+    plannedBytes = results.reduce(store.bytes) { $0 + $1.program.arenaBytes }
     self.store = store
   }
 
@@ -73,8 +96,10 @@ struct CompiledWork: PreparedWork {
 }
 
 struct EagerWork: PreparedWork {
+  var tensorBytes: Int { store.bytes }
   let compileSeconds = 0.0
   let plannedBytes: Int? = nil
+  let flops: Double? = nil
   private let programs: [EagerExecutor]
   private let store: TensorStore
 
@@ -92,4 +117,9 @@ struct EagerWork: PreparedWork {
         from: moved.pointer, byteCount: moved.type.byteCount)
     }
   }
+}
+
+extension TensorStore {
+  /// Bytes of all tensors.
+  fileprivate var bytes: Int { names.reduce(0) { $0 + (self[$1]?.type.byteCount ?? 0) } }
 }

@@ -24,6 +24,14 @@ struct WinogradConvolution {
   }
 }
 
+extension WinogradConvolution {
+  /// Operations of the products alone: 36 multiply-adds a tile and pair of channels.
+  var executedFlops: Double {
+    let tiles = images * ((outHeight + 3) / 4) * ((outWidth + 3) / 4)
+    return 2 * Double(Int(CLAT_WINOGRAD_POINTS) * tiles) * Double(filters.depth * filters.channels)
+  }
+}
+
 /// Extents of filters OIHW and the direction in which their transform is used.
 struct WinogradFilters {
   var out, `in`: Int
@@ -70,7 +78,8 @@ extension LoweringRules {
     }
     let epilogue = try ConvolutionEpilogue(lowering, channels: filters.channels, base: 2)
     lowering.call(
-      "winograd", units: convolution.images, [lowering.operand(0), packed] + epilogue.operands
+      "winograd", units: convolution.images, executing: convolution.executedFlops,
+      [lowering.operand(0), packed] + epilogue.operands
     ) { at in
       ArgumentBlock(
         clat_winograd_args(
@@ -92,6 +101,7 @@ extension LoweringRules {
     let partial = lowering.temporary(bytes: jobs.chunks * bytes)
     lowering.call(
       "winograd_weight_grad", units: jobs.chunks * jobs.blocks,
+      executing: WinogradConvolution.forward(shape).executedFlops,
       [
         lowering.operand(0, sliced: false), lowering.operand(1, sliced: false),
         .write(partial, sliced: false),

@@ -55,7 +55,10 @@ public final class Executable {
     let addresses = try program.buffers.map(address)
     for (index, instruction) in program.instructions.enumerated() {
       let block = instruction.arguments(
-        Addresses(pointers: instruction.operands.map { addresses[$0.buffer] }))
+        Addresses(
+          pointers: instruction.operands.map { operand in
+            addresses[operand.buffer] + 4 * (operand.view?.channels.lowerBound ?? 0)
+          }, strides: instruction.operands.map(\.stride)))
       arguments.append(block)
       guard let kernel = clat_kernel_find(instruction.kernel, instructionSet.isa) else {
         throw IRError("kernel '\(instruction.kernel)' does not exist for \(instructionSet)")

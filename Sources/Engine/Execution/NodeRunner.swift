@@ -75,7 +75,8 @@ public final class NodeRunner {
       guard let kernel = clat_kernel_find(call.kernel, instructionSet.isa) else {
         throw IRError("kernel '\(call.kernel)' does not exist for \(instructionSet)")
       }
-      let block = call.arguments(Addresses(pointers: addresses))
+      let strides = call.operands.map { tensor($0.reference)?.type.pixelStride ?? 0 }
+      let block = call.arguments(Addresses(pointers: addresses, strides: strides))
       let bounds = (0...threads).map { Int64(call.units * $0 / threads) }
       bounds.withUnsafeBufferPointer { bounds in
         var instruction = clat_instruction(

@@ -138,14 +138,18 @@ extension LoweringRules {
       pack(lowering, filters, gather.tables, source: packed, target: target)
       packed = .read(target, sliced: false)
     }
-    var operands = [lowering.operand(0), packed, lowering.result(0)]
+    var operands = [lowering.operand(0).strided, packed, lowering.result(0).strided]
     func add(_ part: Epilogue, sliced: Bool) -> Int? {
       guard let index = epilogue.operandIndex(part, base: 2) else { return nil }
-      operands.append(lowering.operand(index, sliced: sliced))
+      let operand = lowering.operand(index, sliced: sliced)
+      operands.append(part == .residual ? operand.strided : operand)
       return operands.count - 1
     }
     let bias = add(.shift, sliced: false)
     let residual = add(.residual, sliced: true)
+    if let operand = epilogue.operandIndex(.residual, base: 2) {
+      lowering.mayOverwrite(operand: operand, result: 0)
+    }
     let mask = add(.mask, sliced: true)
     if epilogue.contains(.bits) {
       operands.append(lowering.result(lowering.node.results.count - 1))
@@ -156,8 +160,8 @@ extension LoweringRules {
         clat_conv_args(
           images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
           out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
-          out_channels: Int32(gather.outChannels), x_stride: Int32(gather.inChannels),
-          y_stride: Int32(gather.outChannels), residual_stride: Int32(gather.outChannels),
+          out_channels: Int32(gather.outChannels), x_stride: at.stride(0),
+          y_stride: at.stride(2), residual_stride: at.stride(residual),
           phases: Int32(gather.tables.phaseCount), phase: UnsafePointer(gather.tables.phases),
           x: at.f32(0), packed: at.f32(1), y: at.f32(2), bias: at.f32(bias),
           residual: at.f32(residual), relu: epilogue.contains(.relu) ? 1 : 0,
@@ -177,7 +181,7 @@ extension LoweringRules {
     lowering.call(
       "conv_weight_grad", units: jobs.chunks * jobs.blocks,
       [
-        lowering.operand(0, sliced: false), lowering.operand(1, sliced: false),
+        lowering.operand(0, sliced: false).strided, lowering.operand(1, sliced: false).strided,
         .write(partial, sliced: false),
       ]
     ) { at in
@@ -186,7 +190,7 @@ extension LoweringRules {
           images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
           out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
           out_channels: Int32(gather.outChannels), taps: Int32(taps),
-          x_stride: Int32(gather.inChannels), dy_stride: Int32(gather.outChannels),
+          x_stride: at.stride(0), dy_stride: at.stride(1),
           chunks: Int32(jobs.chunks), blocks: Int32(jobs.blocks),
           in: gather.tables.phases[0].in, x: at.f32(0), dy: at.f32(1), partial: at.f32(2)),
         retaining: [gather.tables])

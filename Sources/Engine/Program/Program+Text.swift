@@ -46,13 +46,20 @@ extension Program {
   private func describe(_ index: Int) -> [String] {
     let instruction = instructions[index]
     let operands = instruction.operands.map { operand in
-      "@\(operand.access.rawValue) \(reference(operand.buffer))"
+      "@\(operand.access.rawValue) \(reference(operand))"
     }
     let bounds = instruction.bounds.map { "\($0)" }.joined(separator: ", ")
     let line =
       "    \(instruction.kernel) \(operands.joined(separator: ", ")) slices [\(bounds)]"
       + "  // \(instruction.origin)"
     return instruction.barrier ? ["    barrier", line] : [line]
+  }
+
+  /// A view as `%12 = %40@8192[32..<64]`: the value is channels 32 to 63 of what begins there.
+  private func reference(_ operand: Operand) -> String {
+    let whole = reference(operand.buffer)
+    guard let view = operand.view else { return whole }
+    return "\(view.name) = \(whole)[\(view.channels)]"
   }
 
   private func reference(_ buffer: Int) -> String {

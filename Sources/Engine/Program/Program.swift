@@ -26,6 +26,16 @@ public struct Program {
     public var access: Access
     /// Whether a thread's slice touches only its own part.
     public var sliced: Bool
+    /// The graph value in the buffer, where it is only some of its channels.
+    public var view: View?
+    /// Floats from one pixel to the next.
+    public var stride: Int
+  }
+
+  /// A value that is some channels of a wider one.
+  public struct View: Hashable, Sendable {
+    public var name: String
+    public var channels: Range<Int>
   }
 
   /// One kernel call.
@@ -40,7 +50,7 @@ public struct Program {
     /// The graph node it comes from.
     public var origin: String
     public var flops: Double
-    /// Bytes of all operands, each counted once.
+    /// Bytes of all operands, each buffer counted once; of a view, its own channels.
     public var bytes: Double
     var arguments: (Addresses) -> ArgumentBlock
   }

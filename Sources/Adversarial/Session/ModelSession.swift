@@ -44,16 +44,21 @@ public final class ModelSession {
   public func program(_ key: ProgramKey, batch: Int) throws -> Executable {
     let place = Place(key: key, batch: batch)
     if let known = programs[place] { return known }
-    var graph = try key.graph(model, batch: batch)
-    for index in graph.inputs.indices where Self.batched.contains(graph.inputs[index].name) {
-      graph.inputs[index].name = Self.name(graph.inputs[index].name, batch)
-    }
-    let result = try Compiler.compile(
-      graph, key.request(model), options: Compiler.Options(threads: threads))
+    let result = try compile(key, batch: batch)
     compileSeconds += result.totalSeconds
     let executable = try Executable(result.program, store: store)
     programs[place] = executable
     return executable
+  }
+
+  /// The program with its memory planned, but not made.
+  func compile(_ key: ProgramKey, batch: Int) throws -> Compiler.Result {
+    var graph = try key.graph(model, batch: batch)
+    for index in graph.inputs.indices where Self.batched.contains(graph.inputs[index].name) {
+      graph.inputs[index].name = Self.name(graph.inputs[index].name, batch)
+    }
+    return try Compiler.compile(
+      graph, key.request(model), options: Compiler.Options(threads: threads))
   }
 
   /// Forgets compiled programs, and with them their memory.

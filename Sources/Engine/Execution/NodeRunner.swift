@@ -77,14 +77,16 @@ public final class NodeRunner {
       }
       let strides = call.operands.map { tensor($0.reference)?.type.pixelStride ?? 0 }
       let block = call.arguments(Addresses(pointers: addresses, strides: strides))
+      let arguments = [UnsafeRawPointer?](repeating: .init(block.pointer), count: threads)
       let bounds = (0...threads).map { Int64(call.units * $0 / threads) }
-      bounds.withUnsafeBufferPointer { bounds in
-        var instruction = clat_instruction(
-          kernel: kernel, args: UnsafeRawPointer(block.pointer), bounds: bounds.baseAddress,
-          barrier: 0)
-        withUnsafePointer(to: &instruction) { pointer in
-          var section = clat_section(instructions: pointer, count: 1, repeat: 1)
-          clat_team_run(&section, 1, Int32(threads), scratch, nil)
+      arguments.withUnsafeBufferPointer { arguments in
+        bounds.withUnsafeBufferPointer { bounds in
+          var instruction = clat_instruction(
+            kernel: kernel, args: arguments.baseAddress, bounds: bounds.baseAddress, barrier: 0)
+          withUnsafePointer(to: &instruction) { pointer in
+            var section = clat_section(instructions: pointer, count: 1, repeat: 1)
+            clat_team_run(&section, 1, Int32(threads), scratch, nil)
+          }
         }
       }
       withExtendedLifetime(block) {}

@@ -1,8 +1,11 @@
 #include "check.h"
 
+#define _GNU_SOURCE
 #include "../team/cpus.h"
 
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 /// The OpenMP runtime keeps its threads' memory until the process ends.
 const char *__lsan_default_suppressions(void) { return "leak:libomp.so"; }
@@ -96,8 +99,8 @@ static void flushes_denormals_and_restores(int threads) {
   CHECK(after > 0, "a team of %d does not restore its caller's mode", threads);
 }
 
-/// Every slice has arguments of its own: an array that begins before memory of its own, by the units
-/// that come before.
+/// Every slice has arguments of its own: an array that begins before its memory, by the units that
+/// come before.
 static void slices_have_their_own_arguments(int threads) {
   float own[THREADS][UNITS], *base[THREADS];
   const void *args[THREADS];
@@ -173,10 +176,60 @@ static void cpus(void) {
   run_ring(2, 3, NULL);
 }
 
-int main(void) {
+/// Every slice notes its CPU.
+static void note_cpu(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  for (int64_t i = begin; i < end; i++) (*(int *const *)args)[i] = sched_getcpu();
+}
+
+/// A process that may use one CPU alone: it counts one, and pinned threads stay there.
+static void confined(int cpu) {
+  CHECK(clat_team_available_cpus() == 1, "%d CPUs", clat_team_available_cpus());
+  CHECK(clat_team_pin(2) == 0, "pinning fails");
+  int cpus[2] = {-1, -1}, *const data = cpus;
+  const void *args[] = {&data, &data};
+  const int64_t bounds[] = {0, 1, 2};
+  const clat_instruction in = {note_cpu, args, bounds, 0};
+  const clat_section section = {&in, 1, 1};
+  clat_team_run(&section, 1, 2, NULL, NULL);
+  CHECK(cpus[0] == cpu && cpus[1] == cpu, "threads on CPUs %d and %d, not %d", cpus[0], cpus[1],
+        cpu);
+}
+
+/// Runs this program again under a mask of its last CPU.
+static void affinity_mask(const char *program) {
+  cpu_set_t mask;
+  if (sched_getaffinity(0, sizeof mask, &mask) != 0) abort();
+  int cpu = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(cpu, &mask)) cpu--;
+  const pid_t child = fork();
+  if (child == 0) {
+    char argument[16];
+    snprintf(argument, sizeof argument, "%d", cpu);
+    CPU_ZERO(&mask);
+    CPU_SET(cpu, &mask);
+    if (sched_setaffinity(0, sizeof mask, &mask) == 0) {
+      execl(program, program, argument, (char *)NULL);
+    }
+    _exit(127);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the confined process fails: %d", status);
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1) {
+    confined(atoi(argv[1]));
+    return finish("team_test on one CPU");
+  }
+  affinity_mask("/proc/self/exe");
   same_bits_for_any_team();
   times_every_instruction();
-  for (int t = 1; t <= THREADS; t++) flushes_denormals_and_restores(t), slices_have_their_own_arguments(t);
+  for (int t = 1; t <= THREADS; t++) {
+    flushes_denormals_and_restores(t);
+    slices_have_their_own_arguments(t);
+  }
   control_groups();
   cpus();
   return finish("team_test");

@@ -143,6 +143,30 @@ struct SmallAttack {
     #expect(clean.count == 8)
   }
 
+  /// In evaluation mode no image sees another: threads meet nowhere in the loop.
+  @Test(arguments: ["resnet20:width=4", "densenet121:growth=2"])
+  func attacksRunWithoutBarriers(_ spec: String) throws {
+    let attack = try SmallAttack(spec)
+    let program = try Compiler.compile(attack.graph, options: .init(threads: 3)).program
+    let step = try #require(program.sections.first { $0.stage == .step })
+    #expect(!program.instructions[step.instructions].contains(where: \.barrier))
+    #expect(program.regions.units == SmallAttack.batch)
+  }
+
+  @Test func sharedRegionsAreRefused() throws {
+    var program = try Compiler.compile(SmallAttack().graph, options: .init(threads: 2)).program
+    let place = try #require(
+      program.instructions.firstIndex { instruction in
+        instruction.operands.contains {
+          if case .region = program.buffers[$0.buffer].placement { true } else { false }
+        }
+      })
+    for index in program.instructions[place].operands.indices {
+      program.instructions[place].operands[index].sliced = false
+    }
+    #expect(throws: IRError.self) { try program.verify() }
+  }
+
   @Test func memoryStaysNearItsLowerBound() throws {
     let program = try Compiler.compile(SmallAttack().graph, options: .init(threads: 2)).program
     #expect(program.memoryRatio < 1.25)

@@ -20,7 +20,6 @@ extension ModelSession {
       let program = try compile(need.key, batch: need.batch).program
       return (name: "\(program.name) \(need.batch)", program: program)
     }
-    // Evaluation and criticality read and leave it where no program has it as an input.
     return MemoryFootprint(programs, others: others)
   }
 
@@ -50,8 +49,4 @@ extension Evaluation {
       needs(count: dataset.count, options),
       others: [.init("data set", bytes: dataset.pixels.count), .init("kept images", bytes: kept)])
   }
-}
-
-extension Dataset {
-  fileprivate var bytes: Int { pixels.count }
 }

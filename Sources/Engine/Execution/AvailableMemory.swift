@@ -21,8 +21,8 @@ public enum AvailableMemory {
     return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
   }
 
-  /// The folders of a line `hierarchy:controllers:group` from the group upwards; none where the line
-  /// is of another controller.
+  /// The folders of a line `hierarchy:controllers:group`, from the root down to the group; none
+  /// where the line is of another controller.
   private static func folders(_ line: Substring, _ root: String) -> [String] {
     let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
     guard fields.count == 3 else { return [] }
@@ -30,7 +30,9 @@ public enum AvailableMemory {
     guard controllers.isEmpty || controllers.contains("memory") else { return [] }
     let base = controllers.isEmpty ? root : "\(root)/\(fields[1])"
     let names = fields[2].split(separator: "/")
-    return (0...names.count).map { ([base] + names.prefix($0).map(String.init)).joined(separator: "/") }
+    return (0...names.count).map { depth in
+      names.prefix(depth).reduce(base) { "\($0)/\($1)" }
+    }
   }
 
   /// What a group's limit leaves; files that the system can drop do not count as used.

@@ -23,8 +23,8 @@ public final class Executable {
   ///
   /// - Parameters:
   ///   - store: holds, or is given, every external tensor of the program.
-  /// - Throws: IRError where a tensor of the store has another type than the program needs, or there
-  ///   is no memory.
+  /// - Throws: IRError where a tensor of the store has another type than the program needs, or
+  ///   there is no memory.
   public init(
     _ program: Program, store: TensorStore, instructionSet: InstructionSet = .best
   ) throws {

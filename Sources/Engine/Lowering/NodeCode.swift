@@ -28,7 +28,7 @@ public final class ArgumentBlock {
 /// Where a kernel call's operands are, by position.
 public struct Addresses {
   let pointers: [UnsafeMutableRawPointer?]
-  /// Floats from one pixel to the next: the channels of the tensor, or of the slab it is a slice of.
+  /// Floats from one pixel to the next: the channels of the tensor, or of the wider one around it.
   let strides: [Int]
 
   func stride(_ index: Int?) -> Int32 { index.map { Int32(strides[$0]) } ?? 0 }

@@ -48,8 +48,8 @@ public struct MemoryFootprint: Sendable {
     return "\(tenths / 10).\(tenths % 10) MB"
   }
 
-  /// The largest of 1 ... `limit` whose footprint is within `budget` bytes; nil where not even 1 is.
-  /// Footprints grow with the batch, so that a binary search finds it; nothing is executed.
+  /// The largest of 1 ... `limit` whose footprint is within `budget` bytes; nil where not even 1
+  /// is. Footprints grow with the batch, so that a binary search finds it; nothing is executed.
   public static func largestBatch(
     upTo limit: Int, within budget: Int, _ footprint: (Int) throws -> MemoryFootprint
   ) rethrows -> Int? {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Foundation
+import IR
 import Models
 import Storage
 
@@ -23,6 +24,7 @@ struct BenchmarkCommand: ParsableCommand {
 
   @OptionGroup var network: StandaloneModelOptions
   @OptionGroup var threading: ThreadOptions
+  @OptionGroup var memory: MemoryOptions
 
   @Option(help: ArgumentHelp("A list of \(Work.list)."))
   var work = ChoiceList<Work>(values: Work.allCases)
@@ -54,7 +56,15 @@ struct BenchmarkCommand: ParsableCommand {
   }
 
   private func measure(_ work: Work, _ model: Model, _ threads: Int) throws -> [BenchmarkRow] {
-    let graphs = try work.programs(model, batch: network.batch, critical: critical?.values)
+    func graphs(_ batch: Int) throws -> [(Graph, CompileRequest)] {
+      try work.programs(model, batch: batch, critical: critical?.values)
+    }
+    if engine.values.contains(.compiled) {
+      try memory.check("--batch", batch: network.batch) {
+        try CompiledWork.footprint(CompiledWork.compile(graphs($0), threads: threads))
+      }
+    }
+    let graphs = try graphs(network.batch)
     var prepared: [any PreparedWork] = []
     var rows: [BenchmarkRow] = []
     for engine in engine.values {

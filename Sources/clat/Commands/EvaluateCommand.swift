@@ -23,6 +23,7 @@ struct EvaluateCommand: ParsableCommand {
 
   @OptionGroup var images: ImageOptions
   @OptionGroup var attacking: AttackOptions
+  @OptionGroup var memory: MemoryOptions
 
   @Option(help: "train or test.")
   var split = Split.test
@@ -45,9 +46,14 @@ struct EvaluateCommand: ParsableCommand {
     let dataset = try images.load(split: split)
     let session = try images.session(for: dataset)
     Interruption.listen()
-    let options = Evaluation.Options(
+    var options = Evaluation.Options(
       attack: attack, restarts: attacking.restarts, batchSize: min(batch, dataset.count),
       seed: images.seed, keepsImages: attack != nil)
+    try memory.check("--batch", batch: options.batchSize) { batch in
+      options.batchSize = batch
+      return try Evaluation.footprint(session, dataset, options)
+    }
+    options.batchSize = min(batch, dataset.count)
     let result = try evaluate(session, dataset, options)
     let recheck = try attack.map { attack in
       try Evaluation.recheck(

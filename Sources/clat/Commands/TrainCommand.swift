@@ -36,6 +36,7 @@ struct TrainCommand: ParsableCommand {
   var weights: String?
 
   @OptionGroup var threading: ThreadOptions
+  @OptionGroup var memory: MemoryOptions
 
   @Flag(help: "Print the report as JSON; the epochs' lines go to standard error.")
   var json = false
@@ -82,7 +83,7 @@ struct TrainCommand: ParsableCommand {
   ) throws -> TrainingRun {
     if let resume {
       return try TrainingRun(
-        resuming: resume, threads: threading.threads, matching: given, print: print)
+        resuming: resume, threads: threading.threads, matching: given, check: check, print: print)
     }
     var recipe = given ?? Recipe()
     if recipe.threads == 0 || threading.threads != nil { recipe.threads = threads }
@@ -90,6 +91,14 @@ struct TrainCommand: ParsableCommand {
     if let weights { recipe.model.weights = try Weights.locate(weights) }
     let name = URL(fileURLWithPath: self.recipe ?? "run").deletingPathExtension().lastPathComponent
     return try TrainingRun(
-      recipe, data: data, in: out ?? TrainingRun.freshFolder(name), print: print)
+      recipe, data: data, in: out ?? TrainingRun.freshFolder(name), check: check,
+      print: print)
+  }
+
+  /// Plans the run's memory.
+  private func check(_ trainer: Trainer) throws {
+    try memory.check("optimizer.batch_size", batch: trainer.recipe.optimizer.batchSize) {
+      try trainer.footprint(batch: $0)
+    }
   }
 }

@@ -1,6 +1,6 @@
+#define _GNU_SOURCE // affinity masks
 #include "check.h"
 
-#define _GNU_SOURCE
 #include "../team/cpus.h"
 
 #include <sched.h>

@@ -7,7 +7,7 @@ import Testing
 @Suite struct ViewTests {
   private func check(
     _ graph: Graph, _ set: InstructionSet = .best, threads: Int = 3, sample: OpSample? = nil,
-    _ what: String
+    what: String
   ) throws -> Program {
     let inputs = graph.inputs.enumerated().map { index, input in
       randomValues(
@@ -65,7 +65,7 @@ import Testing
         builder.output("\(index)", try builder.emitOne("concat", [negated, result, negated]))
       }
       for set in InstructionSet.allCases where set.isSupported {
-        _ = try check(builder.graph, set, sample: sample, name)
+        _ = try check(builder.graph, set, sample: sample, what: name)
       }
     }
   }
@@ -89,7 +89,7 @@ import Testing
     let loss = try builder.emitOne("mean", [distance])
     builder.output("loss", loss)
     builder.output("dx", try builder.emitOne("gradient", [loss, x]))
-    let program = try check(builder.graph, "dense")
+    let program = try check(builder.graph, what: "dense")
     let origins = program.instructions.map(\.origin)
     #expect(!origins.contains { $0.contains("concat") || $0.contains("slice_channels") })
     #expect(program.text.contains("..<11]"))
@@ -126,6 +126,6 @@ import Testing
       }
     }
     for (index, value) in pool.suffix(3).enumerated() { builder.output("\(index)", value) }
-    try check(builder.graph, threads: 1 + seed % 4, "graph \(seed)").verify()
+    try check(builder.graph, threads: 1 + seed % 4, what: "graph \(seed)").verify()
   }
 }

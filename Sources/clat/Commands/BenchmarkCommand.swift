@@ -1,7 +1,6 @@
 import ArgumentParser
 import Engine
 import Foundation
-import IR
 import Models
 import Storage
 
@@ -47,24 +46,26 @@ struct BenchmarkCommand: ParsableCommand {
     let model = try network.make()
     let threads = try threading.resolve()
     var rows: [BenchmarkRow] = []
-    for work in work.values {
-      Output.note("clat: \(work.rawValue)")
+    let plans = try work.values.map { try plan($0, model, threads) }
+    for (work, plan) in zip(work.values, plans) {
+      Output.note("clat: \(work.rawValue)\(plan.map { ", \($0)" } ?? "")")
       rows += try measure(work, model, threads)
     }
     if json { return try Output.json(.array(rows.map(\.json))) }
     try Output.write(BenchmarkRow.text(rows))
   }
 
+  /// What the compiled engine will keep in memory.
+  private func plan(_ work: Work, _ model: Model, _ threads: Int) throws -> String? {
+    guard engine.values.contains(.compiled) else { return nil }
+    return try memory.check("--batch", batch: network.batch) { batch in
+      let graphs = try work.programs(model, batch: batch, critical: critical?.values)
+      return CompiledWork.footprint(try CompiledWork.compile(graphs, threads: threads))
+    }
+  }
+
   private func measure(_ work: Work, _ model: Model, _ threads: Int) throws -> [BenchmarkRow] {
-    func graphs(_ batch: Int) throws -> [(Graph, CompileRequest)] {
-      try work.programs(model, batch: batch, critical: critical?.values)
-    }
-    if engine.values.contains(.compiled) {
-      try memory.check("--batch", batch: network.batch) {
-        try CompiledWork.footprint(CompiledWork.compile(graphs($0), threads: threads))
-      }
-    }
-    let graphs = try graphs(network.batch)
+    let graphs = try work.programs(model, batch: network.batch, critical: critical?.values)
     var prepared: [any PreparedWork] = []
     var rows: [BenchmarkRow] = []
     for engine in engine.values {

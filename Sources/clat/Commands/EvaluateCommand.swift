@@ -46,14 +46,15 @@ struct EvaluateCommand: ParsableCommand {
     let dataset = try images.load(split: split)
     let session = try images.session(for: dataset)
     Interruption.listen()
-    var options = Evaluation.Options(
+    let options = Evaluation.Options(
       attack: attack, restarts: attacking.restarts, batchSize: min(batch, dataset.count),
       seed: images.seed, keepsImages: attack != nil)
-    try memory.check("--batch", batch: options.batchSize) { batch in
+    let plan = try memory.check("--batch", batch: options.batchSize) { batch in
+      var options = options
       options.batchSize = batch
       return try Evaluation.footprint(session, dataset, options)
     }
-    options.batchSize = min(batch, dataset.count)
+    Output.note("clat: \(plan)")
     let result = try evaluate(session, dataset, options)
     let recheck = try attack.map { attack in
       try Evaluation.recheck(

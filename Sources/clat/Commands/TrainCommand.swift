@@ -48,9 +48,14 @@ struct TrainCommand: ParsableCommand {
     Interruption.listen()
     let print: (String) -> Void =
       json ? { Output.note($0) } : { line in try? Output.line(line) }
-    let run = try start(given, threads, print)
+    var plan = ""
+    let run = try start(given, threads, print) { trainer in
+      plan = try memory.check(
+        "optimizer.batch_size", batch: trainer.recipe.optimizer.batchSize
+      ) { try trainer.footprint(batch: $0) }
+    }
     if let file = run.resumedFrom { Output.note("clat: going on from \(file)") }
-    Output.note("clat: \(run.trainer.model.name) in \(run.directory.path), \(threads) threads")
+    Output.note("clat: \(run.trainer.model.name) in \(run.directory.path), \(threads) threads, \(plan)")
     try run.run()
     if json { return try Output.json(run.report) }
     try Output.line("weights: \(run.weightsPath)")
@@ -79,7 +84,8 @@ struct TrainCommand: ParsableCommand {
   }
 
   private func start(
-    _ given: Recipe?, _ threads: Int, _ print: @escaping (String) -> Void
+    _ given: Recipe?, _ threads: Int, _ print: @escaping (String) -> Void,
+    check: (Trainer) throws -> Void
   ) throws -> TrainingRun {
     if let resume {
       return try TrainingRun(
@@ -93,12 +99,5 @@ struct TrainCommand: ParsableCommand {
     return try TrainingRun(
       recipe, data: data, in: out ?? TrainingRun.freshFolder(name), check: check,
       print: print)
-  }
-
-  /// Plans the run's memory.
-  private func check(_ trainer: Trainer) throws {
-    try memory.check("optimizer.batch_size", batch: trainer.recipe.optimizer.batchSize) {
-      try trainer.footprint(batch: $0)
-    }
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Datasets
 import Engine
 
 /// A number of bytes, as `--memory 2GiB` or `--memory 800MB` gives it.
@@ -23,24 +22,23 @@ struct MemoryOptions: ParsableArguments {
     help: "Memory that may be used, 2GiB or 800MB; what the system has available unless given.")
   var memory: ByteCount?
 
-  /// Says what is going to be kept in memory, before anything runs.
+  /// What is going to be kept in memory, in one line, before anything runs.
   ///
   /// - Parameters:
   ///   - place: the setting of the batch size: `--batch`.
-  ///   - limit: the largest batch that makes sense.
   ///   - footprint: plans the work for a batch size.
   /// - Throws: Failure (64) with the largest batch that fits, where this one does not.
   func check(
-    _ place: String, batch: Int, limit: Int = BatchPlan.maximumBatchSize,
+    _ place: String, batch: Int,
     _ footprint: (Int) throws -> MemoryFootprint
-  ) throws {
+  ) throws -> String {
     let planned = try footprint(batch)
     let needed = MemoryFootprint.megabytes(planned.bytes)
     guard let budget = memory?.bytes ?? AvailableMemory.bytes, planned.bytes > budget else {
-      return Output.note("clat: memory \(needed): \(planned.text)")
+      return "memory \(needed): \(planned.text)"
     }
     let largest = try MemoryFootprint.largestBatch(
-      upTo: min(batch, limit) - 1, within: budget, footprint)
+      upTo: batch - 1, within: budget, footprint)
     let advice =
       largest.map { "the largest batch that fits is \($0)" } ?? "not even a batch of 1 fits"
     throw Failure.usage(

@@ -41,7 +41,9 @@ static double best(const bench *b, clat_kernel *kernel, const void *args) {
   void *scratch[MAX_THREADS];
   for (int t = 0; t <= b->threads; t++) bounds[t] = (int64_t)IMAGES * t / b->threads;
   for (int t = 0; t < b->threads; t++) scratch[t] = room(CLAT_SCRATCH_BYTES);
-  const clat_instruction in = {kernel, args, bounds, 0};
+  const void *slices[MAX_THREADS];
+  for (int t = 0; t < b->threads; t++) slices[t] = args;
+  const clat_instruction in = {kernel, slices, bounds, 0};
   const clat_section section = {&in, 1, 1};
   double shortest = 1e9;
   for (int i = 0; i < REPEATS; i++) {

@@ -40,7 +40,7 @@ const char *clat_kernel_name(int index);
 
 typedef struct {
   clat_kernel *kernel;
-  const void *args;
+  const void *const *args; // [threads]: what the kernel is given for thread t's slice
   const int64_t *bounds; // [threads + 1]: thread t owns units bounds[t] ..< bounds[t + 1]
   int32_t barrier;       // nonzero: all threads meet before this instruction
 } clat_instruction;
@@ -52,7 +52,7 @@ typedef struct {
 } clat_section;
 
 /// Runs the sections in order inside one parallel region of `threads` threads, with a barrier between
-/// sections and between repetitions. scratch[t] is thread t's scratch. `nanoseconds`, if not NULL, is
+/// sections; between repetitions only where the first instruction has one. scratch[t] is thread t's scratch. `nanoseconds`, if not NULL, is
 /// [threads][total instructions] and accumulates the time of every instruction.
 /// Denormals are flushed to zero in every thread for the duration of the call.
 void clat_team_run(const clat_section *sections, int count, int threads, void *const *scratch,

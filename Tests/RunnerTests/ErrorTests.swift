@@ -75,6 +75,33 @@ extension RunnerTests {
       expect(64, parts, try runner.start(base + arguments).wait())
     }
 
+    /// What does not fit is refused before it runs, with a batch that does fit.
+    @Test func memory() throws {
+      func benchmark(_ batch: String) throws -> Result {
+        try runner.run(
+          "benchmark", "--model", "small-cnn", "--work", "forward", "--engine", "compiled",
+          "--runs", "1", "--memory", "12MB", "--json", "--batch", batch)
+      }
+      let refused = try benchmark("4096")
+      expect(64, ["--batch 4096", "arena", "12.0 MB are available", "largest batch"], refused)
+      let words = refused.error.split(whereSeparator: \.isWhitespace)
+      let largest = try #require(words.last.flatMap { Int($0) })
+      #expect(try benchmark("\(largest)").code == 0)
+      #expect(try benchmark("\(largest + 1)").code == 64)
+      expect(
+        64, ["optimizer.batch_size 64", "not even a batch of 1"],
+        try runner.run("train", runner.recipe(), "--out", "small", "--memory", "1kB"))
+      #expect(!FileManager.default.fileExists(atPath: runner.path("small")))
+      let trained = try runner.run("train", runner.recipe(epochs: 1), "--out", "run")
+      #expect(trained.error.contains("memory "), "\(trained.error)")
+      expect(
+        64, ["--batch 128", "largest batch that fits"],
+        try runner.run(
+          "evaluate", "--model", "small-cnn:width=8", "--weights", "run", "--data", "digits",
+          "--memory", "3MB"))
+      expect(64, ["--memory", "lots"], try runner.run("benchmark", "--memory", "lots"))
+    }
+
     @Test func missingInput() throws {
       let weights = try runner.run(
         "evaluate", "--model", "resnet20", "--weights", "none.safetensors", "--data", "digits")

@@ -53,18 +53,22 @@ public final class ModelSession {
   public func program(_ key: ProgramKey, batch: Int) throws -> Executable {
     let place = Place(key: key, batch: batch)
     if let known = programs[place] { return known }
+    let result = try compile(key, batch: batch)
+    compileSeconds += result.totalSeconds
+    let executable = try Executable(result.program, store: store)
+    programs[place] = executable
+    return executable
+  }
+
+  /// The program with its memory planned, but not made.
+  func compile(_ key: ProgramKey, batch: Int) throws -> Compiler.Result {
     var graph = try key.graph(model, batch: batch)
     for index in graph.inputs.indices where Self.batched.contains(graph.inputs[index].name) {
       graph.inputs[index].name = Self.name(graph.inputs[index].name, batch)
     }
     var request = try key.request(model)
     request.convolution = convolution
-    let result = try Compiler.compile(
-      graph, request, options: Compiler.Options(threads: threads))
-    compileSeconds += result.totalSeconds
-    let executable = try Executable(result.program, store: store)
-    programs[place] = executable
-    return executable
+    return try Compiler.compile(graph, request, options: Compiler.Options(threads: threads))
   }
 
   /// Forgets compiled programs, and with them their memory.

@@ -65,19 +65,12 @@ public struct MachineLimits: Sendable {
     of repetitions: Int, _ kernel: String, _ arguments: ArgumentBlock, units: Int, _ threads: Int,
     _ instructionSet: InstructionSet
   ) -> Double {
-    let bounds = (0...threads).map { Int64(units * $0 / threads) }
-    return bounds.withUnsafeBufferPointer { bounds in
-      var instruction = clat_instruction(
-        kernel: clat_kernel_find(kernel, instructionSet.isa),
-        args: UnsafeRawPointer(arguments.pointer), bounds: bounds.baseAddress, barrier: 0)
-      return withUnsafePointer(to: &instruction) { pointer in
-        var section = clat_section(instructions: pointer, count: 1, repeat: 1)
-        let times = (0...repetitions).map { _ in
-          ContinuousClock().measure { clat_team_run(&section, 1, Int32(threads), nil, nil) }
-            / .seconds(1)
-        }
-        return times.dropFirst().min() ?? .infinity
-      }
+    guard let kernel = clat_kernel_find(kernel, instructionSet.isa) else { return .infinity }
+    let times = (0...repetitions).map { _ in
+      ContinuousClock().measure {
+        Team.run(kernel, arguments, units: units, threads: threads)
+      } / .seconds(1)
     }
+    return times.dropFirst().min() ?? .infinity
   }
 }

@@ -80,18 +80,9 @@ public final class NodeRunner {
       guard let kernel = clat_kernel_find(call.kernel, instructionSet.isa) else {
         throw IRError("kernel '\(call.kernel)' does not exist for \(instructionSet)")
       }
-      let block = call.arguments(Addresses(pointers: addresses))
-      let bounds = (0...threads).map { Int64(call.units * $0 / threads) }
-      bounds.withUnsafeBufferPointer { bounds in
-        var instruction = clat_instruction(
-          kernel: kernel, args: UnsafeRawPointer(block.pointer), bounds: bounds.baseAddress,
-          barrier: 0)
-        withUnsafePointer(to: &instruction) { pointer in
-          var section = clat_section(instructions: pointer, count: 1, repeat: 1)
-          clat_team_run(&section, 1, Int32(threads), scratch, nil)
-        }
-      }
-      withExtendedLifetime(block) {}
+      let strides = call.operands.map { tensor($0.reference)?.type.pixelStride ?? 0 }
+      let block = call.arguments(Addresses(pointers: addresses, strides: strides))
+      Team.run(kernel, block, units: call.units, threads: threads, scratch: scratch)
     }
   }
 }

@@ -153,13 +153,13 @@ extension LoweringRules {
     let epilogue = try ConvolutionEpilogue(lowering, channels: gather.outChannels, base: 2)
     lowering.call(
       "conv_gather", units: gather.images,
-      [lowering.operand(0), packed] + epilogue.operands
+      [lowering.operand(0).strided, packed] + epilogue.operands
     ) { at in
       ArgumentBlock(
         clat_conv_args(
           images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
           out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
-          x_stride: Int32(gather.inChannels), phases: Int32(gather.tables.phaseCount),
+          x_stride: at.stride(0), phases: Int32(gather.tables.phaseCount),
           phase: UnsafePointer(gather.tables.phases), x: at.f32(0), packed: at.f32(1),
           out: epilogue.argument(at)),
         retaining: [gather.tables])
@@ -177,7 +177,7 @@ extension LoweringRules {
     lowering.call(
       "conv_weight_grad", units: jobs.chunks * jobs.blocks,
       [
-        lowering.operand(0, sliced: false), lowering.operand(1, sliced: false),
+        lowering.operand(0, sliced: false).strided, lowering.operand(1, sliced: false).strided,
         .write(partial, sliced: false),
       ]
     ) { at in
@@ -186,7 +186,7 @@ extension LoweringRules {
           images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
           out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
           out_channels: Int32(gather.outChannels), taps: Int32(taps),
-          x_stride: Int32(gather.inChannels), dy_stride: Int32(gather.outChannels),
+          x_stride: at.stride(0), dy_stride: at.stride(1),
           chunks: Int32(jobs.chunks), blocks: Int32(jobs.blocks),
           in: gather.tables.phases[0].in, x: at.f32(0), dy: at.f32(1), partial: at.f32(2)),
         retaining: [gather.tables])

@@ -79,7 +79,7 @@ extension LoweringRules {
     let epilogue = try ConvolutionEpilogue(lowering, channels: filters.channels, base: 2)
     lowering.call(
       "winograd", units: convolution.images, executing: convolution.executedFlops,
-      [lowering.operand(0), packed] + epilogue.operands
+      [lowering.operand(0).strided, packed] + epilogue.operands
     ) { at in
       ArgumentBlock(
         clat_winograd_args(
@@ -87,7 +87,7 @@ extension LoweringRules {
           in_width: Int32(convolution.inWidth), out_height: Int32(convolution.outHeight),
           out_width: Int32(convolution.outWidth), in_channels: Int32(filters.depth),
           pad_height: Int32(convolution.padHeight), pad_width: Int32(convolution.padWidth),
-          x_stride: Int32(filters.depth), x: at.f32(0), packed: at.f32(1),
+          x_stride: at.stride(0), x: at.f32(0), packed: at.f32(1),
           out: epilogue.argument(at)))
     }
   }
@@ -103,7 +103,7 @@ extension LoweringRules {
       "winograd_weight_grad", units: jobs.chunks * jobs.blocks,
       executing: WinogradConvolution.forward(shape).executedFlops,
       [
-        lowering.operand(0, sliced: false), lowering.operand(1, sliced: false),
+        lowering.operand(0, sliced: false).strided, lowering.operand(1, sliced: false).strided,
         .write(partial, sliced: false),
       ]
     ) { at in
@@ -113,8 +113,8 @@ extension LoweringRules {
           in_width: Int32(shape.inWidth), out_height: Int32(shape.outHeight),
           out_width: Int32(shape.outWidth), in_channels: Int32(shape.inChannels),
           out_channels: Int32(shape.outChannels), pad_height: Int32(shape.padHeight),
-          pad_width: Int32(shape.padWidth), x_stride: Int32(shape.inChannels),
-          dy_stride: Int32(shape.outChannels), chunks: Int32(jobs.chunks),
+          pad_width: Int32(shape.padWidth), x_stride: at.stride(0),
+          dy_stride: at.stride(1), chunks: Int32(jobs.chunks),
           blocks: Int32(jobs.blocks), x: at.f32(0), dy: at.f32(1), partial: at.f32(2)))
     }
     lowering.call(

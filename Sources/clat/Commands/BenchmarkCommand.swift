@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import IR
 import Foundation
 import Models
 import Storage
@@ -30,6 +31,7 @@ struct BenchmarkCommand: ParsableCommand {
 
   @OptionGroup var network: StandaloneModelOptions
   @OptionGroup var threading: ThreadOptions
+  @OptionGroup var memory: MemoryOptions
 
   @Option(help: ArgumentHelp("A list of \(Work.list)."))
   var work = ChoiceList<Work>(values: Work.allCases)
@@ -66,8 +68,9 @@ struct BenchmarkCommand: ParsableCommand {
     if serve { return try answer(model, threads) }
     let limits = try MachineLimits.measure(threads: threads)
     var rows: [BenchmarkRow] = []
-    for work in work.values {
-      Output.note("clat: \(work.rawValue)")
+    let plans = try work.values.map { try plan($0, model, threads) }
+    for (work, plan) in zip(work.values, plans) {
+      Output.note("clat: \(work.rawValue)\(plan.map { ", \($0)" } ?? "")")
       rows += try measure(work, model, threads, limits)
     }
     if let plot {
@@ -77,14 +80,29 @@ struct BenchmarkCommand: ParsableCommand {
     try Output.write(BenchmarkRow.text(rows))
   }
 
+  private func programs(
+    _ work: Work, _ model: Model, batch: Int
+  ) throws -> [(Graph, CompileRequest)] {
+    var graphs = try work.programs(model, batch: batch, critical: critical?.values, steps: steps)
+    for index in graphs.indices { graphs[index].1.convolution = network.algorithm.convolution }
+    return graphs
+  }
+
   private func prepare(
     _ work: Work, _ engine: EngineName, _ model: Model, _ threads: Int
   ) throws -> any PreparedWork {
-    var graphs = try work.programs(
-      model, batch: network.batch, critical: critical?.values, steps: steps)
-    for index in graphs.indices { graphs[index].1.convolution = network.algorithm.convolution }
+    let graphs = try programs(work, model, batch: network.batch)
     let store = try Workbench(model, batch: network.batch).store
     return try engine.prepare(graphs, store, threads: threads)
+  }
+
+  /// What the compiled engine will keep in memory.
+  private func plan(_ work: Work, _ model: Model, _ threads: Int) throws -> String? {
+    guard engine.values.contains(.compiled) else { return nil }
+    return try memory.check("--batch", batch: network.batch) { batch in
+      CompiledWork.footprint(
+        try CompiledWork.compile(programs(work, model, batch: batch), threads: threads))
+    }
   }
 
   private func answer(_ model: Model, _ threads: Int) throws {

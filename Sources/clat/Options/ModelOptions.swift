@@ -120,6 +120,9 @@ struct ThreadOptions: ParsableArguments {
   @Option(help: "Threads; all CPUs that the process may use unless given.")
   var threads: Int?
 
+  @Flag(inversion: .prefixedNo, help: "Keep every thread on a CPU of its own.")
+  var pin = true
+
   /// The number of threads, each pinned to a CPU where the process has enough of them.
   func resolve() throws -> Int {
     let available = Team.availableThreads
@@ -127,11 +130,11 @@ struct ThreadOptions: ParsableArguments {
     guard (1...1024).contains(count) else {
       throw Failure.usage("--threads \(count): expected 1...1024")
     }
-    if count <= available, let problem = pin(count) { Output.note("clat: \(problem)") }
+    if pin, count <= available, let problem = pinned(count) { Output.note("clat: \(problem)") }
     return count
   }
 
-  private func pin(_ count: Int) -> String? {
+  private func pinned(_ count: Int) -> String? {
     do { try Team.pin(threads: count) } catch { return "\(error); going on without" }
     return nil
   }

@@ -78,13 +78,23 @@ struct CompiledWork: PreparedWork {
   private let store: TensorStore
 
   init(_ graphs: [(Graph, CompileRequest)], _ store: TensorStore, threads: Int) throws {
-    let options = Compiler.Options(threads: threads)
-    let results = try graphs.map { try Compiler.compile($0.0, $0.1, options: options) }
+    let results = try CompiledWork.compile(graphs, threads: threads)
     compileSeconds = results.reduce(0) { $0 + $1.totalSeconds }
+    plannedBytes = CompiledWork.footprint(results).bytes
     programs = try results.map { try Executable($0.program, store: store) }
     flops = results.reduce(0) { $0 + $1.program.flops }
-    plannedBytes = results.reduce(store.bytes) { $0 + $1.program.arenaBytes }
     self.store = store
+  }
+
+  static func compile(
+    _ graphs: [(Graph, CompileRequest)], threads: Int
+  ) throws -> [Compiler.Result] {
+    let options = Compiler.Options(threads: threads)
+    return try graphs.map { try Compiler.compile($0.0, $0.1, options: options) }
+  }
+
+  static func footprint(_ results: [Compiler.Result]) -> MemoryFootprint {
+    MemoryFootprint(results.map { ($0.program.name, $0.program) })
   }
 
   func run() throws {

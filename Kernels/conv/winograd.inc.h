@@ -86,6 +86,6 @@ static void finish_block(const winograd_block *g, int64_t count, int n, int pane
 
 void KERNEL_NAME(winograd, ISA)(const void *args, int64_t begin, int64_t end, void *scratch) {
   static const uint8_t rows[CLAT_WINOGRAD_POINTS] = {[0 ... CLAT_WINOGRAD_POINTS - 1] = 1};
-  static const winograd_algorithm algorithm = {4, 36, rows, transform_tile, finish_block};
+  static const winograd_algorithm algorithm = {4, 70, 36, rows, transform_tile, finish_block};
   run_blocks(&algorithm, args, begin, end, scratch);
 }

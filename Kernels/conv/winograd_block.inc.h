@@ -3,7 +3,6 @@
 // back and given to the epilogue, so that no transform of a whole tensor is ever stored. A tile's result
 // does not depend on its block.
 
-#define WINOGRAD_TILES 70        // of a block at most
 #define WINOGRAD_ROOM (7 << 20)  // bytes of a block's transforms
 #define WINOGRAD_CHANNELS 4096   // of the input at most
 #define WINOGRAD_WIDE 32         // input channels whose products leave time to prefetch
@@ -12,6 +11,7 @@ typedef struct winograd_block winograd_block;
 
 typedef struct {
   int64_t side;        // outputs of a tile in each direction
+  int64_t tiles;       // of a block at most
   int64_t products;    // of a tile, for a pair of channels
   const uint8_t *rows; // [CLAT_WINOGRAD_POINTS] of them that share a filter's transform
   void (*transform)(const winograd_block *, int64_t tile);
@@ -62,6 +62,17 @@ INLINE void prefetch_share(const winograd_block *g, int64_t count, int n, int pa
     }
 }
 
+/// Likewise, at the i-th of all panels' `calls`, for its share of the next block's inputs.
+INLINE void prefetch_next(const winograd_block *g, int64_t count, int64_t i, int64_t calls) {
+  const clat_winograd_args *a = g->a;
+  const int64_t image = a->in_height * a->in_width * (int64_t)a->x_stride,
+                tiles = g->across * g->down, first = g->start + count;
+  const int64_t lines = image * min64(count, g->total - first) / tiles / 16;
+  const float *x = a->x + g->first_image * image + first * image / tiles;
+  for (int64_t p = lines * i / calls; p < lines * (i + 1) / calls; p++)
+    __builtin_prefetch(x + p * 16, 0, 2);
+}
+
 INLINE int64_t register_tiles(int64_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
 
 /// The products of all tiles of the block with `panels` panels from channel n on, point by point. A
@@ -69,6 +80,7 @@ INLINE int64_t register_tiles(int64_t rows) { return (rows + TILE_ROWS - 1) / TI
 static void multiply_tiles(const winograd_block *g, int64_t count, int n, int panels) {
   const uint8_t *rows_of = g->algorithm->rows;
   const int64_t channels = g->a->in_channels, depth = channels * 16, width = panels * 16;
+  const int64_t groups = (g->a->out.channels + TILE_PANELS * 16 - 1) / (TILE_PANELS * 16);
   int64_t before = 0, call = 0, calls = 0;
   for (int point = 0; point < CLAT_WINOGRAD_POINTS; point++)
     calls += register_tiles(count * rows_of[point]);
@@ -81,11 +93,14 @@ static void multiply_tiles(const winograd_block *g, int64_t count, int n, int pa
                           .panel_stride = CLAT_WINOGRAD_POINTS * depth};
     tile.ahead = tile.weights + depth;
     const int64_t rows = count * rows_of[point];
-    for (int64_t at = 0; at < rows; at += TILE_ROWS, tile.ahead += depth) {
+    for (int64_t at = 0; at < rows; at += TILE_ROWS, tile.ahead += depth, call++) {
       tile.x = x + at * g->row;
       tile.sums = sums + at * width;
       if (at == 2 * TILE_ROWS) tile.ahead += tile.panel_stride - 2 * depth;
-      if (channels >= WINOGRAD_WIDE) prefetch_share(g, count, n, panels, call++, calls);
+      if (channels >= WINOGRAD_WIDE) {
+        prefetch_share(g, count, n, panels, call, calls);
+        prefetch_next(g, count, n / (TILE_PANELS * 16) * calls + call, groups * calls);
+      }
       multiply_kernels[panels - 1][min64(TILE_ROWS, rows - at)](&tile);
     }
   }
@@ -120,7 +135,7 @@ static winograd_block plan_blocks(const winograd_algorithm *algorithm, const cla
   g.row = channels + (channels % 128 == 0 ? 16 : 0); // not a power of two apart
   const int64_t row = g.row + TILE_PANELS * 16, bytes = algorithm->products * row * 4;
   const int64_t slack = (TILE_ROWS - 1) * row * 4; // of the last register tile
-  const int64_t room = min64(WINOGRAD_TILES, (WINOGRAD_ROOM - slack) / bytes);
+  const int64_t room = min64(algorithm->tiles, (WINOGRAD_ROOM - slack) / bytes);
   const int64_t unit = room < TILE_ROWS ? 1 : TILE_ROWS, most = max64(1, room / unit);
   const int64_t units = (g.total + unit - 1) / unit, blocks = max64(1, (units + most - 1) / most);
   g.block = (units + blocks - 1) / blocks * unit;

@@ -4,32 +4,36 @@
 /// Floats from a block's first row to the i-th product's of a tile; `plane` is a row of all tiles.
 INLINE int64_t product_offset(int64_t plane, int64_t row, int64_t tile, int i) {
   const int filter = STRIDED_FILTER_OF(i), before = STRIDED_BEFORE(filter);
-  return before * plane + filter * 16 + (tile * STRIDED_ROWS_OF(filter) + i - before) * row;
+  return before * plane + filter * 16 + STRIDED_ROWS_OF(filter) * (tile * row) + (i - before) * row;
 }
 
-/// Addresses of a tile's 9x9 inputs.
-INLINE void address_strided(const winograd_block *g, winograd_tile t, int gradient,
-                            const float **in) {
+/// Bytes from the zeros to a tile's 9x9 inputs; without a branch, which would be mispredicted.
+INLINE void address_strided(const winograd_block *g, winograd_tile t, int gradient, int64_t *in) {
   const clat_winograd_args *a = g->a;
-  const float *image = a->x + t.image * a->in_height * a->in_width * a->x_stride;
-  int64_t row[9], column[9];
-  for (int i = 0; i < 9; i++) {
-    const int64_t y = strided_place(gradient, t.y, a->pad_height, i),
-                  x = strided_place(gradient, t.x, a->pad_width, i);
-    row[i] = y >= 0 && y < a->in_height ? y * a->in_width * a->x_stride : -1;
-    column[i] = x >= 0 && x < a->in_width ? x * a->x_stride : -1;
+  const int64_t pixel = a->x_stride * (int64_t)sizeof(float), line = a->in_width * pixel;
+  const int64_t image = (int64_t)a->x + t.image * a->in_height * line - (int64_t)g->zeros;
+  int64_t column[9], inside[9];
+  for (int c = 0; c < 9; c++) {
+    const int64_t x = strided_place(gradient, t.x, a->pad_width, c);
+    column[c] = x * pixel;
+    inside[c] = -(int64_t)((uint64_t)x < (uint64_t)a->in_width);
   }
-  for (int r = 0; r < 9; r++)
-    for (int c = 0; c < 9; c++)
-      in[r * 9 + c] = (row[r] | column[c]) < 0 ? g->zeros : image + row[r] + column[c];
+  for (int r = 0; r < 9; r++) {
+    const int64_t y = strided_place(gradient, t.y, a->pad_height, r), row = image + y * line;
+    const int64_t within = -(int64_t)((uint64_t)y < (uint64_t)a->in_height);
+    for (int c = 0; c < 9; c++) in[r * 9 + c] = (row + column[c]) & within & inside[c];
+  }
 }
 
 INLINE void transform_strided(const winograd_block *g, int64_t index, int gradient) {
   const int64_t row = g->row, plane = g->block * row, channels = g->a->in_channels;
-  const float *in[81];
+  const char *zeros = (const char *)g->zeros;
+  float *to = g->inputs;
+  int64_t in[81];
   address_strided(g, tile_at(g, index), gradient, in);
-#define LOAD_STRIDED(v, r, c) load_lanes(v, in[(r) * 9 + (c)] + k, lanes)
-#define STORE_STRIDED(i, v) store16(g->inputs + k + product_offset(plane, row, index, i), v)
+#define LOAD_STRIDED(v, r, c) \
+  load_lanes(v, (const float *)(zeros + in[(r) * 9 + (c)]) + k, lanes)
+#define STORE_STRIDED(i, v) store16(to + k + product_offset(plane, row, index, i), v)
   int64_t k = 0;
   for (; k + 16 <= channels; k += 16) {
     enum { lanes = 16 };
@@ -107,14 +111,14 @@ static const uint8_t strided_rows[CLAT_WINOGRAD_POINTS] = {
 
 void KERNEL_NAME(winograd_strided, ISA)(const void *args, int64_t begin, int64_t end,
                                         void *scratch) {
-  static const winograd_algorithm algorithm = {4, STRIDED_PRODUCTS, strided_rows,
+  static const winograd_algorithm algorithm = {4, 42, STRIDED_PRODUCTS, strided_rows,
                                                transform_forward, finish_forwards};
   run_blocks(&algorithm, args, begin, end, scratch);
 }
 
 void KERNEL_NAME(winograd_strided_grad, ISA)(const void *args, int64_t begin, int64_t end,
                                              void *scratch) {
-  static const winograd_algorithm algorithm = {8, STRIDED_PRODUCTS, strided_rows,
+  static const winograd_algorithm algorithm = {8, 42, STRIDED_PRODUCTS, strided_rows,
                                                transform_gradient, finish_gradients};
   run_blocks(&algorithm, args, begin, end, scratch);
 }

@@ -6,18 +6,28 @@
 // of the cores.
 #include "peak.h"
 
-#define DECLARE(isa)                                                                     \
-  clat_kernel clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
-      clat_conv_weight_grad_reduce_##isa, clat_winograd_##isa, clat_winograd_pack_##isa;
-#define KERNELS(isa)                                                          \
-  {clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
-   clat_conv_weight_grad_reduce_##isa, clat_winograd_##isa, clat_winograd_pack_##isa}
+#define DECLARE(isa)                                                                         \
+  clat_kernel clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa,     \
+      clat_conv_weight_grad_reduce_##isa, clat_winograd_##isa, clat_winograd_pack_##isa,     \
+      clat_winograd_strided_##isa, clat_winograd_strided_grad_##isa,                         \
+      clat_winograd_strided_pack_##isa;
+#define KERNELS(isa)                                                                         \
+  {clat_conv_gather_##isa,                                                                   \
+   clat_conv_pack_##isa,                                                                     \
+   clat_conv_weight_grad_##isa,                                                              \
+   clat_conv_weight_grad_reduce_##isa,                                                       \
+   {{clat_winograd_##isa, clat_winograd_##isa, clat_winograd_pack_##isa},                    \
+    {clat_winograd_strided_##isa, clat_winograd_strided_grad_##isa,                          \
+     clat_winograd_strided_pack_##isa}}}
 DECLARE(portable)
 DECLARE(avx2)
 DECLARE(avx512)
 
 typedef struct {
-  clat_kernel *gather, *pack, *grad, *reduce, *winograd, *winograd_pack;
+  clat_kernel *gather, *pack, *grad, *reduce;
+  struct {
+    clat_kernel *forward, *gradient, *pack;
+  } winograd[2]; // of stride 1 and 2
 } kernels;
 static const kernels paths[CLAT_ISA_COUNT] = {
     {0},
@@ -41,7 +51,8 @@ typedef struct {
   clat_conv_pack_args pack;
   clat_conv_weight_grad_args grad;
   clat_conv_weight_grad_reduce_args reduce;
-  int has_winograd; // stride 1, 3x3
+  int stride;
+  int has_winograd; // 3x3
   clat_winograd_args winograd, winograd_gradient;
   clat_winograd_pack_args winograd_pack;
   clat_conv_phase forward_phase, gradient_phase[4];
@@ -136,15 +147,15 @@ static void prepare(work *w, const layer *l, int images) {
       l->in, l->out, taps, w->grad.chunks, w->grad.partial, bench_floats(dw)};
 }
 
-/// The same operands as the direct algorithm's, and filters of its own.
-static clat_winograd_args winograd(const clat_conv_args *a, const layer *l) {
+/// The same operands as the direct algorithm's, of images with these sides, and filters of its own.
+static clat_winograd_args winograd(const clat_conv_args *a, int in_side, int out_side) {
   const size_t panels = (size_t)(a->out.channels + CLAT_PANEL - 1) / CLAT_PANEL;
   return (clat_winograd_args){
       .images = a->images,
-      .in_height = l->size,
-      .in_width = l->size,
-      .out_height = l->size,
-      .out_width = l->size,
+      .in_height = in_side,
+      .in_width = in_side,
+      .out_height = out_side,
+      .out_width = out_side,
       .in_channels = a->in_channels,
       .pad_height = 1,
       .pad_width = 1,
@@ -155,10 +166,12 @@ static clat_winograd_args winograd(const clat_conv_args *a, const layer *l) {
 }
 
 static void prepare_winograd(work *w, const layer *l) {
-  w->has_winograd = l->kernel == 3 && l->stride == 1;
+  const int side = l->size / l->stride;
+  w->stride = l->stride;
+  w->has_winograd = l->kernel == 3;
   if (!w->has_winograd) return;
-  w->winograd = winograd(&w->forward, l);
-  w->winograd_gradient = winograd(&w->gradient, l);
+  w->winograd = winograd(&w->forward, l->size, side);
+  w->winograd_gradient = winograd(&w->gradient, side, l->size);
   w->winograd_pack = (clat_winograd_pack_args){l->out, l->in, 0, w->pack.weights,
                                                (float *)w->winograd.packed};
 }
@@ -193,10 +206,11 @@ static double run_pass(const work *w, clat_isa isa, int pass) {
     if (pass == 1) share(k->gather, &w->gradient, w->gradient.images, t);
     if (pass == 2) share(k->grad, &w->grad, w->grad.chunks * w->grad.blocks, t);
     if (pass == 3) share(k->pack, &w->pack, (w->pack.out_channels + 15) / 16, t);
-    if (pass == 4) share(k->winograd, &w->winograd, w->winograd.images, t);
-    if (pass == 5) share(k->winograd, &w->winograd_gradient, w->winograd.images, t);
+    if (pass == 4) share(k->winograd[w->stride - 1].forward, &w->winograd, w->winograd.images, t);
+    if (pass == 5)
+      share(k->winograd[w->stride - 1].gradient, &w->winograd_gradient, w->winograd.images, t);
     if (pass == 6)
-      share(k->winograd_pack, &w->winograd_pack, (w->pack.out_channels + 15) / 16, t);
+      share(k->winograd[w->stride - 1].pack, &w->winograd_pack, (w->pack.out_channels + 15) / 16, t);
 #pragma omp barrier
     if (pass == 2) share(k->reduce, &w->reduce, w->reduce.out_channels, t);
     spent[t] = bench_thread_now() - start;

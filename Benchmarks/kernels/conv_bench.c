@@ -147,7 +147,7 @@ static void prepare(work *w, const layer *l, int images) {
       l->in, l->out, taps, w->grad.chunks, w->grad.partial, bench_floats(dw)};
 }
 
-/// The same operands as the direct algorithm's, of images with these sides, and filters of its own.
+/// The same operands as the direct algorithm's, and filters of its own.
 static clat_winograd_args winograd(const clat_conv_args *a, int in_side, int out_side) {
   const size_t panels = (size_t)(a->out.channels + CLAT_PANEL - 1) / CLAT_PANEL;
   return (clat_winograd_args){
@@ -210,7 +210,8 @@ static double run_pass(const work *w, clat_isa isa, int pass) {
     if (pass == 5)
       share(k->winograd[w->stride - 1].gradient, &w->winograd_gradient, w->winograd.images, t);
     if (pass == 6)
-      share(k->winograd[w->stride - 1].pack, &w->winograd_pack, (w->pack.out_channels + 15) / 16, t);
+      share(k->winograd[w->stride - 1].pack, &w->winograd_pack, (w->pack.out_channels + 15) / 16,
+            t);
 #pragma omp barrier
     if (pass == 2) share(k->reduce, &w->reduce, w->reduce.out_channels, t);
     spent[t] = bench_thread_now() - start;

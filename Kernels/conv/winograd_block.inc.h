@@ -1,7 +1,7 @@
-// What Winograd convolutions share: a block of tiles at a time, their inputs are transformed for all
-// channels; then, panel by panel of output channels, multiplied by the filters' transforms, transformed
-// back and given to the epilogue, so that no transform of a whole tensor is ever stored. A tile's result
-// does not depend on its block.
+// What Winograd convolutions share: a block of tiles at a time, their inputs are transformed for
+// all channels; then, panel by panel of output channels, multiplied by the filters' transforms,
+// transformed back and given to the epilogue, so that no transform of a whole tensor is ever
+// stored. A tile's result does not depend on its block.
 
 #define WINOGRAD_ROOM (7 << 20)  // bytes of a block's transforms
 #define WINOGRAD_CHANNELS 4096   // of the input at most
@@ -40,8 +40,8 @@ INLINE winograd_tile tile_at(const winograd_block *g, int64_t index) {
                          at % g->across * side};
 }
 
-/// Floats from a block's first row to a point's, `before` the point being that many rows a tile. Points
-/// lie a cache line further apart than their rows, lest they share cache sets.
+/// Floats from a block's first row to a point's, where `before` rows a tile precede the point's.
+/// Points lie a cache line further apart than their rows, lest they share cache sets.
 INLINE int64_t point_offset(const winograd_block *g, int64_t point, int64_t before, int64_t row) {
   return before * g->block * row + point * 16;
 }

@@ -1,5 +1,5 @@
-// Polyphase Winograd, stride 2: convolution and input gradient, which differ in where a tile's inputs and
-// outputs lie alone.
+// Polyphase Winograd, stride 2: convolution and input gradient, which differ only in where a tile's
+// inputs and outputs lie.
 
 /// Floats from a block's first row to the i-th product's of a tile; `plane` is a row of all tiles.
 INLINE int64_t product_offset(int64_t plane, int64_t row, int64_t tile, int i) {
@@ -58,8 +58,8 @@ static void transform_gradient(const winograd_block *g, int64_t index) {
 #define LOAD_PRODUCT(v, i) load16(v, sums + product_offset(plane, row, tile, i))
 
 /// A tile's 4x4 outputs.
-INLINE void finish_forward(const clat_epilogue *e, const winograd_block *g, const float *sums,
-                           int64_t row, int64_t tile, int channel) {
+INLINE void finish_forward_tile(const clat_epilogue *e, const winograd_block *g, const float *sums,
+                                int64_t row, int64_t tile, int channel) {
   const int64_t plane = g->block * TILE_PANELS * 16;
   v16 y[16], part[16];
   STRIDED_OUTPUT_SQUARE(v16, y, LOAD_PRODUCT);
@@ -73,8 +73,8 @@ INLINE void finish_forward(const clat_epilogue *e, const winograd_block *g, cons
 }
 
 /// A tile's 8x8 outputs: 4x4 that see two taps in both directions, in one, and one tap.
-INLINE void finish_gradient(const clat_epilogue *e, const winograd_block *g, const float *sums,
-                            int64_t row, int64_t tile, int channel) {
+INLINE void finish_gradient_tile(const clat_epilogue *e, const winograd_block *g, const float *sums,
+                                 int64_t row, int64_t tile, int channel) {
   const int64_t plane = g->block * TILE_PANELS * 16, odd_y = g->a->pad_height & 1,
                 odd_x = g->a->pad_width & 1;
   const winograd_tile t = tile_at(g, tile);
@@ -94,17 +94,17 @@ INLINE void finish_gradient(const clat_epilogue *e, const winograd_block *g, con
 
 #undef LOAD_PRODUCT
 
-#define FINISH_STRIDED(which)                                                                 \
-  static void finish_##which##s(const winograd_block *g, int64_t count, int n, int panels) {  \
+#define FINISH_TILES(direction)                                                               \
+  static void finish_##direction(const winograd_block *g, int64_t count, int n, int panels) { \
     FINISH_USUAL(&g->a->out, {                                                                \
       for (int64_t tile = 0; tile < count; tile++)                                            \
         for (int p = 0; p < panels; p++)                                                      \
-          finish_##which(usual, g, g->sums + p * 16, panels * 16, tile, n + p * 16);          \
+          finish_##direction##_tile(usual, g, g->sums + p * 16, panels * 16, tile, n + p * 16); \
     });                                                                                       \
   }
 
-FINISH_STRIDED(forward)
-FINISH_STRIDED(gradient)
+FINISH_TILES(forward)
+FINISH_TILES(gradient)
 
 static const uint8_t strided_rows[CLAT_WINOGRAD_POINTS] = {
     [0 ... STRIDED_SQUARE - 1] = 1, [STRIDED_SQUARE ... 34] = 4, [35] = 16};
@@ -112,13 +112,13 @@ static const uint8_t strided_rows[CLAT_WINOGRAD_POINTS] = {
 void KERNEL_NAME(winograd_strided, ISA)(const void *args, int64_t begin, int64_t end,
                                         void *scratch) {
   static const winograd_algorithm algorithm = {4, 42, STRIDED_PRODUCTS, strided_rows,
-                                               transform_forward, finish_forwards};
+                                               transform_forward, finish_forward};
   run_blocks(&algorithm, args, begin, end, scratch);
 }
 
 void KERNEL_NAME(winograd_strided_grad, ISA)(const void *args, int64_t begin, int64_t end,
                                              void *scratch) {
   static const winograd_algorithm algorithm = {8, 42, STRIDED_PRODUCTS, strided_rows,
-                                               transform_gradient, finish_gradients};
+                                               transform_gradient, finish_gradient};
   run_blocks(&algorithm, args, begin, end, scratch);
 }

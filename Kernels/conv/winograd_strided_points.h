@@ -1,8 +1,8 @@
-// Polyphase Winograd of 3x3 filters with stride 2. In each direction taps 0 and 2 meet inputs of one
-// parity, a filter of two taps that F(4, 2) computes at the points +-P, +-Q and infinity; tap 1 meets the
-// others, four plain products. A tile has 9x9 inputs (rows and columns of the two taps first, then those
-// of the one), 81 products in the order of STRIDED_INPUTS, and 36 transforms of a filter. P and Q were
-// measured best: max error / rms 3.5e-6, and 1e-5 at the textbook's 0, +-1 and 2.
+// Polyphase Winograd of 3x3 filters with stride 2. In each direction taps 0 and 2 meet inputs of
+// one parity, a filter of two taps that F(4, 2) computes at the points +-P, +-Q and infinity; tap 1
+// meets the others, four plain products. A tile has 9x9 inputs (rows and columns of the two taps
+// first, then those of the one), 81 products in the order of STRIDED_INPUTS, and 36 transforms of a
+// filter. P and Q were measured best: max error / rms 3.5e-6, and 1e-5 at the textbook's 0, +-1, 2.
 // Macros, so that vectors and doubles share them.
 #ifndef CLAT_CONV_WINOGRAD_STRIDED_POINTS_H
 #define CLAT_CONV_WINOGRAD_STRIDED_POINTS_H
@@ -139,8 +139,8 @@ enum {
     (u)[35] = (w)[4];                                                                         \
   } while (0)
 
-/// Where a tile's i-th row (or column) of inputs lies: i below 5 of the two taps, then of the one. `first`
-/// is the tile's first output; of an input gradient it is a multiple of 8.
+/// Where a tile's i-th row (or column) of inputs lies: i below 5 of the two taps, then of the one.
+/// `first` is the tile's first output; of an input gradient it is a multiple of 8.
 static inline int64_t strided_place(int gradient, int64_t first, int pad, int i) {
   const int64_t lone = i >= 5, at = lone ? i - 5 : i;
   if (!gradient) return 2 * first - pad + 2 * at + lone;

@@ -41,7 +41,7 @@ static void finish_pixel(const clat_winograd_args *a, int64_t image, int r, int 
     clat_finish_reference(&a->out, (image * a->out_height + r) * a->out_width + c, n, y);
 }
 
-/// Forward, the parts of an output are added up; of an input gradient, they are outputs of their own.
+/// Forward, an output is the sum of four parts; of an input gradient, each is an output.
 static void strided_tile(const clat_winograd_args *a, int64_t image, int row, int column,
                          int gradient) {
   const float *x = a->x + image * a->in_height * a->in_width * a->x_stride;

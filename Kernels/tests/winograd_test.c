@@ -61,7 +61,7 @@ static const float *pack(const shape *s, int transpose, const float *w, clat_isa
   return packed;
 }
 
-/// The arguments without operands. Of stride 1, an input gradient is a convolution with other padding.
+/// Without operands. Of stride 1, an input gradient is a convolution with other padding.
 static clat_winograd_args arguments(const shape *s, int transpose) {
   const int height = out_side(s, s->height), width = out_side(s, s->width);
   const int pad = transpose && s->stride == 1 ? 2 - s->pad : s->pad;
@@ -99,7 +99,8 @@ static void test_shape(shape s) {
   for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
     if (!test_runs((clat_isa)isa)) continue;
     snprintf(name, sizeof name, "%s %d images %dx%d, %d->%d, stride %d, pad %d",
-             clat_isa_name((clat_isa)isa), s.images, s.height, s.width, s.in, s.out, s.stride, s.pad);
+             clat_isa_name((clat_isa)isa), s.images, s.height, s.width, s.in, s.out, s.stride,
+             s.pad);
     for (int transpose = 0; transpose < 2; transpose++) {
       test_convolution(&s, transpose, (clat_isa)isa, &epilogues[turn++ % EPILOGUES]);
       test_release();
@@ -153,6 +154,7 @@ int main(void) {
   test_shape((shape){1, 33, 31, 16, 33, 3, 2, 1});
   test_shape((shape){2, 3, 2, 1030, 9, 3, 2, 2});
   test_shape((shape){2, 40, 3, 9, 1030, 3, 2, 0});
+  test_shape((shape){4, 9, 11, 2100, 3, 3, 2, 1}); // blocks of fewer tiles than a register tile's
   int at = 0;
   for (int in = 0; in < 7; in++)
     for (int out = 0; out < 7; out++, at++)

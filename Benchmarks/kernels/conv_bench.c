@@ -6,20 +6,31 @@
 // of the cores.
 #include "peak.h"
 
-#define DECLARE(isa)                                                                     \
-  clat_kernel clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
-      clat_conv_weight_grad_reduce_##isa, clat_winograd_##isa, clat_winograd_pack_##isa, \
-      clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa;
-#define KERNELS(isa)                                                          \
-  {clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
-   clat_conv_weight_grad_reduce_##isa, clat_winograd_##isa, clat_winograd_pack_##isa,         \
-   clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa}
+#define DECLARE(isa)                                                                         \
+  clat_kernel clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa,     \
+      clat_conv_weight_grad_reduce_##isa, clat_winograd_##isa, clat_winograd_pack_##isa,     \
+      clat_winograd_strided_##isa, clat_winograd_strided_grad_##isa,                         \
+      clat_winograd_strided_pack_##isa, clat_winograd_weight_grad_##isa,                     \
+      clat_winograd_weight_grad_reduce_##isa;
+#define KERNELS(isa)                                                                         \
+  {clat_conv_gather_##isa,                                                                   \
+   clat_conv_pack_##isa,                                                                     \
+   clat_conv_weight_grad_##isa,                                                              \
+   clat_conv_weight_grad_reduce_##isa,                                                       \
+   clat_winograd_weight_grad_##isa,                                                          \
+   clat_winograd_weight_grad_reduce_##isa,                                                   \
+   {{clat_winograd_##isa, clat_winograd_##isa, clat_winograd_pack_##isa},                    \
+    {clat_winograd_strided_##isa, clat_winograd_strided_grad_##isa,                          \
+     clat_winograd_strided_pack_##isa}}}
 DECLARE(portable)
 DECLARE(avx2)
 DECLARE(avx512)
 
 typedef struct {
-  clat_kernel *gather, *pack, *grad, *reduce, *winograd, *winograd_pack, *winograd_grad, *winograd_reduce;
+  clat_kernel *gather, *pack, *grad, *reduce, *winograd_grad, *winograd_reduce;
+  struct {
+    clat_kernel *forward, *gradient, *pack;
+  } winograd[2]; // of stride 1 and 2
 } kernels;
 static const kernels paths[CLAT_ISA_COUNT] = {
     {0},
@@ -32,7 +43,7 @@ static const kernels paths[CLAT_ISA_COUNT] = {
 
 enum { THREADS = 2, DIRECT = 4, PASSES = 8, MOST = 99 };
 static const char *const pass_names[PASSES] = {"forward", "input grad", "weight grad", "pack",
-                                               "forward", "input grad", "weight grad", "pack"};
+                                               "forward", "input grad", "pack", "weight grad"};
 
 typedef struct {
   int size, in, out, kernel, stride;
@@ -43,7 +54,8 @@ typedef struct {
   clat_conv_pack_args pack;
   clat_conv_weight_grad_args grad;
   clat_conv_weight_grad_reduce_args reduce;
-  int has_winograd; // stride 1, 3x3
+  int stride;
+  int has_winograd; // 3x3
   clat_winograd_args winograd, winograd_gradient;
   clat_winograd_pack_args winograd_pack;
   clat_winograd_weight_grad_args winograd_grad;
@@ -141,14 +153,14 @@ static void prepare(work *w, const layer *l, int images) {
 }
 
 /// The same operands as the direct algorithm's, and filters of its own.
-static clat_winograd_args winograd(const clat_conv_args *a, const layer *l) {
+static clat_winograd_args winograd(const clat_conv_args *a, int in_side, int out_side) {
   const size_t panels = (size_t)(a->out.channels + CLAT_PANEL - 1) / CLAT_PANEL;
   return (clat_winograd_args){
       .images = a->images,
-      .in_height = l->size,
-      .in_width = l->size,
-      .out_height = l->size,
-      .out_width = l->size,
+      .in_height = in_side,
+      .in_width = in_side,
+      .out_height = out_side,
+      .out_width = out_side,
       .in_channels = a->in_channels,
       .pad_height = 1,
       .pad_width = 1,
@@ -159,10 +171,12 @@ static clat_winograd_args winograd(const clat_conv_args *a, const layer *l) {
 }
 
 static void prepare_winograd(work *w, const layer *l) {
-  w->has_winograd = l->kernel == 3 && l->stride == 1;
+  const int side = l->size / l->stride;
+  w->stride = l->stride;
+  w->has_winograd = l->kernel == 3;
   if (!w->has_winograd) return;
-  w->winograd = winograd(&w->forward, l);
-  w->winograd_gradient = winograd(&w->gradient, l);
+  w->winograd = winograd(&w->forward, l->size, side);
+  w->winograd_gradient = winograd(&w->gradient, side, l->size);
   w->winograd_pack = (clat_winograd_pack_args){l->out, l->in, 0, w->pack.weights,
                                                (float *)w->winograd.packed};
   const size_t sums = CLAT_WINOGRAD_POINTS * (size_t)l->in * ((size_t)(l->out + 15) / 16 * 16);
@@ -205,15 +219,18 @@ static double run_pass(const work *w, clat_isa isa, int pass) {
     if (pass == 1) share(k->gather, &w->gradient, w->gradient.images, t);
     if (pass == 2) share(k->grad, &w->grad, w->grad.chunks * w->grad.blocks, t);
     if (pass == 3) share(k->pack, &w->pack, (w->pack.out_channels + 15) / 16, t);
-    if (pass == 4) share(k->winograd, &w->winograd, w->winograd.images, t);
-    if (pass == 5) share(k->winograd, &w->winograd_gradient, w->winograd.images, t);
+    if (pass == 4) share(k->winograd[w->stride - 1].forward, &w->winograd, w->winograd.images, t);
+    if (pass == 5)
+      share(k->winograd[w->stride - 1].gradient, &w->winograd_gradient, w->winograd.images, t);
     if (pass == 6)
-      share(k->winograd_grad, &w->winograd_grad, w->winograd_grad.chunks * w->winograd_grad.blocks, t);
+      share(k->winograd[w->stride - 1].pack, &w->winograd_pack, (w->pack.out_channels + 15) / 16,
+            t);
     if (pass == 7)
-      share(k->winograd_pack, &w->winograd_pack, (w->pack.out_channels + 15) / 16, t);
+      share(k->winograd_grad, &w->winograd_grad,
+            w->winograd_grad.chunks * w->winograd_grad.blocks, t);
 #pragma omp barrier
     if (pass == 2) share(k->reduce, &w->reduce, w->reduce.out_channels, t);
-    if (pass == 6) share(k->winograd_reduce, &w->winograd_reduce, w->reduce.out_channels, t);
+    if (pass == 7) share(k->winograd_reduce, &w->winograd_reduce, w->reduce.out_channels, t);
     spent[t] = bench_thread_now() - start;
   }
   double most = 0;
@@ -228,7 +245,7 @@ static void measure(const layer *l, clat_isa isa, int images, int repetitions) {
   work w = {0};
   prepare(&w, l, images);
   prepare_winograd(&w, l);
-  const int passes = w.has_winograd ? PASSES : DIRECT;
+  const int passes = !w.has_winograd ? DIRECT : w.stride == 1 ? PASSES : PASSES - 1;
   for (int r = -1; r < repetitions; r++) {
     if (r >= 0) peak[r] = peak_once(isa, THREADS);
     for (int pass = 0; pass < passes; pass++) {
@@ -243,7 +260,7 @@ static void measure(const layer *l, clat_isa isa, int images, int repetitions) {
     if (pass == DIRECT) printf("\n%38s Winograd |", "");
     const double median = bench_median(time[pass], repetitions), best = time[pass][0];
     printf(" %s %.3f ms", pass_names[pass], 1e3 * median);
-    if (pass % DIRECT != 3 && pass != PASSES - 1)
+    if (pass != 3 && pass != 6)
       printf(" %3.0f (%3.0f%%, best %3.0f%%) |", 1e-9 * flops / median,
              1e-7 * flops / median / rate, 1e-7 * flops / best / most);
   }

@@ -1,8 +1,14 @@
+/// What of a convolution is computed.
+public enum ConvolutionUse: Sendable {
+  case forward, inputGradient, weightGradient
+}
+
 /// How a convolution, its input gradient or its weight gradient is computed.
 public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
   /// An implicit matrix product over taps and channels.
   case direct
-  /// Winograd's F(4x4, 3x3): 36 products for a tile of 16 outputs instead of 144 (Lavin and Gray 2016).
+  /// Winograd's F(4x4, 3x3) (Lavin and Gray 2016): 36 products for a tile of 16 outputs instead of
+  /// 144; with stride 2 in its polyphase form 81.
   case winograd
 
   /// The attribute of the convolution operations and of `pack_filters`.
@@ -20,19 +26,23 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
     return algorithm
   }
 
-  /// Whether the algorithm can compute a convolution of this shape at all.
-  public func supports(_ shape: ConvolutionShape) -> Bool {
+  /// Whether the algorithm can compute this use of a convolution of this shape at all.
+  public func supports(_ shape: ConvolutionShape, _ use: ConvolutionUse) -> Bool {
     switch self {
     case .direct: true
     case .winograd:
-      shape.kernelHeight == 3 && shape.kernelWidth == 3 && shape.strideHeight == 1
-        && shape.strideWidth == 1 && shape.padHeight <= 2 && shape.padWidth <= 2
+      shape.kernelHeight == 3 && shape.kernelWidth == 3 && shape.strideHeight == shape.strideWidth
+        && shape.strideHeight <= (use == .weightGradient ? 1 : 2)
+        && shape.padHeight <= 2 && shape.padWidth <= 2
         && max(shape.inChannels, shape.outChannels) <= 4096
     }
   }
 
+  /// Products of a tile of 4x4 outputs and a pair of channels.
+  static func products(stride: Int) -> Int { stride == 1 ? 36 : 81 }
+
   /// Relative cost of an image: multiply-adds, with those of transforms weighted by what they took
-  /// beside the products when measured (decision 0003).
+  /// beside the products when measured (decisions 0003 and 0004).
   func cost(_ shape: ConvolutionShape) -> Double {
     let pairs = Double(shape.inChannels * shape.outChannels)
     switch self {
@@ -42,7 +52,9 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
       let tiles = Double((shape.outHeight + 3) / 4 * ((shape.outWidth + 3) / 4))
       // Transforms work on whole vectors of sixteen channels.
       let vectors = Double((shape.inChannels + 15) / 16 + (shape.outChannels + 15) / 16)
-      return tiles * (36 * pairs + 5000 * vectors)
+      let products = ConvolutionAlgorithm.products(stride: shape.strideHeight)
+      return tiles
+        * (Double(products) * pairs + (shape.strideHeight == 1 ? 5000 : 12000) * vectors)
     }
   }
 }
@@ -51,13 +63,13 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
 public enum ConvolutionPolicy: String, Sendable, CaseIterable {
   case auto, direct, winograd
 
-  /// The algorithm for a shape.
-  public func choose(_ shape: ConvolutionShape) -> ConvolutionAlgorithm {
+  /// The algorithm for a shape and use.
+  public func choose(_ shape: ConvolutionShape, _ use: ConvolutionUse) -> ConvolutionAlgorithm {
     switch self {
     case .direct: .direct
-    case .winograd: ConvolutionAlgorithm.winograd.supports(shape) ? .winograd : .direct
+    case .winograd: ConvolutionAlgorithm.winograd.supports(shape, use) ? .winograd : .direct
     case .auto:
-      ConvolutionAlgorithm.allCases.filter { $0.supports(shape) }
+      ConvolutionAlgorithm.allCases.filter { $0.supports(shape, use) }
         .min { $0.cost(shape) < $1.cost(shape) } ?? .direct
     }
   }
@@ -70,15 +82,15 @@ public enum ConvolutionPolicy: String, Sendable, CaseIterable {
       return node
     }
     let types = OpTypes(operands: types, attributes: node.attributes)
-    let shape: ConvolutionShape
+    let algorithm: ConvolutionAlgorithm
     switch node.op {
-    case "conv2d": shape = try .forward(types)
-    case "conv2d_input_grad": shape = try .inputGradient(types)
-    case "conv2d_weight_grad": shape = try .weightGradient(types)
+    case "conv2d": algorithm = try choose(.forward(types), .forward)
+    case "conv2d_input_grad": algorithm = try choose(.inputGradient(types), .inputGradient)
+    case "conv2d_weight_grad": algorithm = try choose(.weightGradient(types), .weightGradient)
     default: return node
     }
     var node = node
-    node.attributes["algorithm"] = .string(choose(shape).rawValue)
+    node.attributes["algorithm"] = .string(algorithm.rawValue)
     return node
   }
 }

@@ -19,7 +19,13 @@ private func packing(_ node: Node) -> Attributes? {
   switch node.op {
   case "linear": return [:]
   case "linear_input_grad": return ["transpose": .bool(true)]
-  case "conv2d": return ["algorithm": node.attributes["algorithm"]!]
+  case "conv2d":
+    // The layout of direct filters does not depend on the stride, and is shared.
+    var attributes: Attributes = ["algorithm": node.attributes["algorithm"]!]
+    if attributes.string("algorithm") != ConvolutionAlgorithm.direct.rawValue {
+      attributes["stride"] = node.attributes["stride"]
+    }
+    return attributes
   case "conv2d_input_grad":
     var attributes: Attributes = ["transpose": .bool(true)]
     for name in ["algorithm", "stride", "pad", "input"] {

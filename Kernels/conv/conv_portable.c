@@ -1,5 +1,6 @@
 #include "conv_reference.h"
 #include "winograd_points.h"
+#include "winograd_strided_points.h"
 
 #include <string.h>
 
@@ -19,6 +20,8 @@
 #include "weight_grad.inc.h"
 #include "weight_grad_reduce.inc.h"
 #include "winograd_input.inc.h"
+#include "winograd_block.inc.h"
 #include "winograd.inc.h"
 #include "winograd_pack.inc.h"
+#include "winograd_strided.inc.h"
 #include "winograd_weight_grad.inc.h"

@@ -6,6 +6,7 @@ typedef struct {
   const float *x;
   int64_t height, width, stride, pad_height, pad_width; // of the input
   int64_t out_height, out_width;
+  int64_t side;               // outputs of a tile in each direction
   int64_t across, down;       // tiles of an image's row, rows of tiles
   int64_t first_image, total; // of the images; their tiles
   const float *zeros;         // a pixel outside the image
@@ -17,14 +18,15 @@ typedef struct {
 
 INLINE winograd_tile tile_at(const winograd_grid *g, int64_t index) {
   const int64_t tiles = g->across * g->down;
-  return (winograd_tile){g->first_image + index / tiles, index % tiles / g->across * 4,
-                         index % g->across * 4};
+  return (winograd_tile){g->first_image + index / tiles, index % tiles / g->across * g->side,
+                         index % g->across * g->side};
 }
 
 /// Counts the tiles of images begin ..< end. `zeros` has room for a pixel.
 static void count_tiles(winograd_grid *g, int64_t begin, int64_t end, int64_t channels,
                         float *zeros) {
-  g->across = (g->out_width + 3) / 4, g->down = (g->out_height + 3) / 4;
+  g->across = (g->out_width + g->side - 1) / g->side;
+  g->down = (g->out_height + g->side - 1) / g->side;
   g->first_image = begin, g->total = (end - begin) * g->across * g->down;
   g->zeros = memset(zeros, 0, (size_t)channels * sizeof *zeros);
 }

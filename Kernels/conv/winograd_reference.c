@@ -56,31 +56,38 @@ void clat_winograd_reference(const void *args, int64_t begin, int64_t end, void 
         winograd_tile(a, image, row, column);
 }
 
-void clat_winograd_pack_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
-  const clat_winograd_pack_args *a = args;
+static void transform_filter(double *u, const double *w) {
+  double half[18], column[6];
+  for (int c = 0; c < 3; c++) {
+    WINOGRAD_FILTER(double, column, w + c, 3);
+    for (int r = 0; r < 6; r++) half[r * 3 + c] = column[r];
+  }
+  for (int r = 0; r < 6; r++) WINOGRAD_FILTER(double, u + r * 6, half + r * 3, 1);
+}
+
+void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int64_t begin,
+                                          int64_t end, clat_filter_transform *transform) {
   const int channels = a->transpose ? a->in_channels : a->out_channels;
   const int depth = a->transpose ? a->out_channels : a->in_channels;
-  (void)scratch;
   for (int64_t panel = begin; panel < end; panel++)
     for (int k = 0; k < depth; k++)
       for (int lane = 0; lane < CLAT_PANEL; lane++) {
         const int64_t n = panel * CLAT_PANEL + lane;
-        double w[9] = {0}, half[18], u[6];
+        double w[9] = {0}, u[CLAT_WINOGRAD_POINTS];
         for (int t = 0; t < 9 && n < channels; t++) {
           const int64_t filter =
               a->transpose ? (int64_t)k * a->in_channels + n : n * a->in_channels + k;
           w[t] = a->weights[filter * 9 + (a->transpose ? 8 - t : t)];
         }
-        for (int c = 0; c < 3; c++) {
-          WINOGRAD_FILTER(double, u, w + c, 3);
-          for (int r = 0; r < 6; r++) half[r * 3 + c] = u[r];
-        }
         float *to = a->packed + (panel * CLAT_WINOGRAD_POINTS * depth + k) * CLAT_PANEL + lane;
-        for (int r = 0; r < 6; r++) {
-          WINOGRAD_FILTER(double, u, half + r * 3, 1);
-          for (int c = 0; c < 6; c++) to[(r * 6 + c) * depth * CLAT_PANEL] = (float)u[c];
-        }
+        transform(u, w);
+        for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) to[i * depth * CLAT_PANEL] = (float)u[i];
       }
+}
+
+void clat_winograd_pack_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  clat_winograd_pack_filters_reference(args, begin, end, transform_filter);
 }
 
 /// Adds one tile's products to the sums of input channel k.

@@ -90,7 +90,8 @@ static void winograd_job(const clat_winograd_weight_grad_args *a, int64_t job, f
                                  .pad_height = a->pad_height,
                                  .pad_width = a->pad_width,
                                  .out_height = a->out_height,
-                                 .out_width = a->out_width},
+                                 .out_width = a->out_width,
+                                 .side = 4},
                         .first_channel = first,
                         .channels = last - first,
                         .sum_row = (a->out_channels + 15) / 16 * 16};

@@ -146,8 +146,12 @@ typedef struct {
   clat_epilogue out;
 } clat_winograd_args;
 
+/// `winograd_strided`: stride 2, by the polyphase form of F(4x4, 3x3), with the padding of the convolution.
+/// `winograd_strided_grad`: its input gradient; x is the output's gradient, y the input's, and the padding still the
+/// convolution's. Of stride 1, the input gradient is `winograd` with a padding of 2 - pad.
+
 /// Units: panels of CLAT_PANEL output channels. packed[panel][point][k][CLAT_PANEL] = U, zero beyond the channels; of the
-/// flipped, transposed filters for an input gradient (transpose 1).
+/// flipped, transposed filters for an input gradient (transpose 1). `winograd_strided_pack`: the same for stride 2.
 typedef struct {
   int32_t out_channels, in_channels; // of the OIHW weights
   int32_t transpose;

@@ -2,12 +2,16 @@
 // themselves sliced.
 #include "conv_case.h"
 
-#define KERNELS(isa)                                                             \
-  {clat_winograd_##isa, clat_winograd_pack_##isa, clat_winograd_weight_grad_##isa, \
-   clat_winograd_weight_grad_reduce_##isa}
-#define DECLARE(isa)                                                                         \
-  clat_kernel clat_winograd_##isa, clat_winograd_pack_##isa, clat_winograd_weight_grad_##isa, \
-      clat_winograd_weight_grad_reduce_##isa;
+#define KERNELS(isa)                                                            \
+  {clat_winograd_##isa, clat_winograd_##isa, clat_winograd_pack_##isa,          \
+   clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa}
+#define STRIDED(isa)                                                            \
+  {clat_winograd_strided_##isa, clat_winograd_strided_grad_##isa,               \
+   clat_winograd_strided_pack_##isa, NULL, NULL}
+#define DECLARE(isa)                                                                      \
+  clat_kernel clat_winograd_##isa, clat_winograd_pack_##isa, clat_winograd_strided_##isa, \
+      clat_winograd_strided_grad_##isa, clat_winograd_strided_pack_##isa,                 \
+      clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa;
 
 DECLARE(reference)
 DECLARE(portable)
@@ -15,17 +19,34 @@ DECLARE(avx2)
 DECLARE(avx512)
 
 typedef struct {
-  clat_kernel *winograd, *pack, *grad, *reduce;
+  clat_kernel *forward, *gradient, *pack, *grad, *reduce;
 } kernels;
 
-static const kernels paths[CLAT_ISA_COUNT] = {
-    KERNELS(reference),
-    KERNELS(portable),
+/// [stride - 1]
+static const kernels paths[2][CLAT_ISA_COUNT] = {
+    {
+        KERNELS(reference),
+        KERNELS(portable),
 #if defined(__x86_64__)
-    KERNELS(avx2),
-    KERNELS(avx512),
+        KERNELS(avx2),
+        KERNELS(avx512),
 #endif
+    },
+    {
+        STRIDED(reference),
+        STRIDED(portable),
+#if defined(__x86_64__)
+        STRIDED(avx2),
+        STRIDED(avx512),
+#endif
+    },
 };
+
+static const kernels *path(const shape *s, clat_isa isa) { return &paths[s->stride - 1][isa]; }
+
+static clat_kernel *convolution(const shape *s, int transpose, clat_isa isa) {
+  return transpose ? path(s, isa)->gradient : path(s, isa)->forward;
+}
 
 static const float *pack(const shape *s, int transpose, const float *w, clat_isa isa) {
   const int to = transpose ? s->in : s->out, from = transpose ? s->out : s->in;
@@ -33,29 +54,35 @@ static const float *pack(const shape *s, int transpose, const float *w, clat_isa
   const size_t count = (size_t)(panels * CLAT_WINOGRAD_POINTS * from * CLAT_PANEL);
   float *packed = test_floats(count), *twin = test_floats(count);
   clat_winograd_pack_args a = {s->out, s->in, transpose, w, twin};
-  paths[CLAT_ISA_REFERENCE].pack(&a, 0, panels, scratch);
+  path(s, CLAT_ISA_REFERENCE)->pack(&a, 0, panels, scratch);
   a.packed = packed;
   const int cut = test_below(panels + 1);
-  paths[isa].pack(&a, cut, panels, scratch);
-  paths[isa].pack(&a, 0, cut, scratch);
+  path(s, isa)->pack(&a, cut, panels, scratch);
+  path(s, isa)->pack(&a, 0, cut, scratch);
   double worst = 0;
   for (size_t i = 0; i < count; i++) worst = fmax(worst, fabs((double)packed[i] - twin[i]));
   test_check(worst <= 1e-6, "%s: transformed filters %.1e from the reference path", name, worst);
   return packed;
 }
 
-static void test_convolution(const shape *s, int transpose, clat_isa isa, const epilogue *e) {
+/// Without operands. Of stride 1, an input gradient is a convolution with other padding.
+static clat_winograd_args arguments(const shape *s, int transpose) {
   const int height = out_side(s, s->height), width = out_side(s, s->width);
+  const int pad = transpose && s->stride == 1 ? 2 - s->pad : s->pad;
+  return (clat_winograd_args){.images = s->images,
+                              .in_height = transpose ? height : s->height,
+                              .in_width = transpose ? width : s->width,
+                              .out_height = transpose ? s->height : height,
+                              .out_width = transpose ? s->width : width,
+                              .in_channels = transpose ? s->out : s->in,
+                              .pad_height = pad,
+                              .pad_width = pad};
+}
+
+static void test_convolution(const shape *s, int transpose, clat_isa isa, const epilogue *e) {
   const float *w = test_floats((size_t)(s->in * s->out * 9));
-  clat_winograd_args a = {.images = s->images,
-                          .in_height = transpose ? height : s->height,
-                          .in_width = transpose ? width : s->width,
-                          .out_height = transpose ? s->height : height,
-                          .out_width = transpose ? s->width : width,
-                          .in_channels = transpose ? s->out : s->in,
-                          .pad_height = transpose ? 2 - s->pad : s->pad,
-                          .pad_width = transpose ? 2 - s->pad : s->pad,
-                          .packed = pack(s, transpose, w, isa)};
+  clat_winograd_args a = arguments(s, transpose);
+  a.packed = pack(s, transpose, w, isa);
   const test_case c = {.s = s,
                        .transpose = transpose,
                        .e = e,
@@ -64,8 +91,8 @@ static void test_convolution(const shape *s, int transpose, clat_isa isa, const 
                        .x = &a.x,
                        .x_stride = &a.x_stride,
                        .out = &a.out,
-                       .kernel = paths[isa].winograd,
-                       .reference = paths[CLAT_ISA_REFERENCE].winograd,
+                       .kernel = convolution(s, transpose, isa),
+                       .reference = convolution(s, transpose, CLAT_ISA_REFERENCE),
                        .tolerance = 2e-6,
                        .spreads = 1};
   run_case(&c);
@@ -107,18 +134,18 @@ static void test_weight_grad(const shape *s, clat_isa isa) {
                                       s->in,     s->out,    s->pad,   s->pad,    x_stride,
                                       dy_stride, chunks,    1,        x,         dy,
                                       partial};
-  paths[isa].grad(&a, 0, chunks, scratch);
+  path(s, isa)->grad(&a, 0, chunks, scratch);
   a.partial = sliced, a.blocks = 1 + test_below(4);
-  for (int job = chunks * a.blocks - 1; job >= 0; job--) paths[isa].grad(&a, job, job + 1, scratch);
+  for (int job = chunks * a.blocks - 1; job >= 0; job--) path(s, isa)->grad(&a, job, job + 1, scratch);
   test_check(memcmp(partial, sliced, one * (size_t)chunks * sizeof *dw) == 0,
              "%s: blocks change the result", name);
   clat_winograd_weight_grad_reduce_args r = {s->in, s->out, chunks, partial, dw};
   const int cut = test_below(s->out + 1);
-  paths[isa].reduce(&r, 0, cut, scratch), paths[isa].reduce(&r, cut, s->out, scratch);
+  path(s, isa)->reduce(&r, 0, cut, scratch), path(s, isa)->reduce(&r, cut, s->out, scratch);
   a.partial = sliced, a.blocks = 1;
-  paths[CLAT_ISA_REFERENCE].grad(&a, 0, chunks, scratch);
+  path(s, CLAT_ISA_REFERENCE)->grad(&a, 0, chunks, scratch);
   r.partial = sliced, r.dw = twin;
-  paths[CLAT_ISA_REFERENCE].reduce(&r, 0, s->out, scratch);
+  path(s, CLAT_ISA_REFERENCE)->reduce(&r, 0, s->out, scratch);
   const double rms = weight_grad(s, x, dy, x_stride, dy_stride, exact) + 0.1;
   double worst = 0, apart = 0;
   for (size_t i = 0; i < count; i++) {
@@ -134,36 +161,37 @@ static void test_shape(shape s) {
   static int turn;
   for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
     if (!test_runs((clat_isa)isa)) continue;
-    snprintf(name, sizeof name, "%s %d images %dx%d, %d->%d, pad %d", clat_isa_name((clat_isa)isa),
-             s.images, s.height, s.width, s.in, s.out, s.pad);
+    snprintf(name, sizeof name, "%s %d images %dx%d, %d->%d, stride %d, pad %d",
+             clat_isa_name((clat_isa)isa), s.images, s.height, s.width, s.in, s.out, s.stride,
+             s.pad);
     for (int transpose = 0; transpose < 2; transpose++) {
       test_convolution(&s, transpose, (clat_isa)isa, &epilogues[turn++ % EPILOGUES]);
       test_release();
     }
-    test_weight_grad(&s, (clat_isa)isa);
+    if (s.stride == 1) test_weight_grad(&s, (clat_isa)isa);
     test_release();
   }
 }
 
 /// Max error / rms of normal layers, in units that decision records use.
 static void test_accuracy(shape s, int transpose, double limit) {
-  const int to = transpose ? s.in : s.out, pixels = s.images * s.height * s.width;
+  const int to = transpose ? s.in : s.out, from = transpose ? s.out : s.in;
+  clat_winograd_args a = arguments(&s, transpose);
+  const size_t inputs = (size_t)(s.images * a.in_height * a.in_width * from),
+               outputs = (size_t)(s.images * a.out_height * a.out_width * to);
   const float *w = test_floats((size_t)(s.in * s.out * 9));
-  const float *x = test_floats((size_t)(pixels * (transpose ? s.out : s.in)));
-  float *y = test_floats((size_t)(pixels * to));
-  double *sum = malloc(sizeof(double) * (size_t)(pixels * to)),
-         *size = malloc(sizeof(double) * (size_t)(pixels * to));
-  convolve(&s, transpose, w, x, transpose ? s.out : s.in, sum, size);
+  a.x = test_floats(inputs), a.x_stride = from;
+  a.out = (clat_epilogue){.channels = to, .y_stride = to, .y = test_floats(outputs)};
+  double *sum = malloc(sizeof(double) * outputs), *size = malloc(sizeof(double) * outputs);
+  convolve(&s, transpose, w, a.x, from, sum, size);
   for (int isa = CLAT_ISA_PORTABLE; isa < CLAT_ISA_COUNT; isa++) {
     if (!test_runs((clat_isa)isa)) continue;
-    clat_winograd_args a = {s.images, s.height, s.width, s.height, s.width,
-                            transpose ? s.out : s.in, 1, 1, transpose ? s.out : s.in, x,
-                            pack(&s, transpose, w, (clat_isa)isa), {.channels = to, .y_stride = to, .y = y}};
-    paths[isa].winograd(&a, 0, s.images, scratch);
+    a.packed = pack(&s, transpose, w, (clat_isa)isa);
+    convolution(&s, transpose, (clat_isa)isa)(&a, 0, s.images, scratch);
     double worst = 0, squares = 0;
-    for (int i = 0; i < pixels * to; i++)
-      worst = fmax(worst, fabs(y[i] - sum[i])), squares += sum[i] * sum[i];
-    const double relative = worst / sqrt(squares / (pixels * to));
+    for (size_t i = 0; i < outputs; i++)
+      worst = fmax(worst, fabs(a.out.y[i] - sum[i])), squares += sum[i] * sum[i];
+    const double relative = worst / sqrt(squares / (double)outputs);
     test_check(relative <= limit, "%s %d->%d: max error / rms %.1e", clat_isa_name((clat_isa)isa),
                s.in, s.out, relative);
   }
@@ -177,15 +205,26 @@ int main(void) {
   test_accuracy((shape){1, 12, 12, 64, 64, 3, 1, 1}, 0, 3e-5);
   test_accuracy((shape){1, 8, 8, 256, 64, 3, 1, 1}, 0, 3e-5);
   test_accuracy((shape){2, 4, 4, 64, 512, 3, 1, 1}, 1, 3e-5);
+  test_accuracy((shape){2, 16, 16, 64, 128, 3, 2, 1}, 0, 2e-5);
+  test_accuracy((shape){2, 16, 16, 64, 128, 3, 2, 1}, 1, 2e-5);
+  test_accuracy((shape){1, 8, 8, 256, 512, 3, 2, 1}, 0, 2e-5);
+  test_accuracy((shape){1, 8, 8, 64, 512, 3, 2, 1}, 1, 2e-5);
   test_shape((shape){3, 4, 4, 300, 40, 3, 1, 1});
   test_shape((shape){70, 4, 4, 128, 16, 3, 1, 1});
   test_shape((shape){2, 1, 1, 20, 20, 3, 1, 1});
   test_shape((shape){1, 33, 31, 16, 33, 3, 1, 1});
   test_shape((shape){1, 2, 3, 1030, 9, 3, 1, 2});
+  test_shape((shape){70, 8, 8, 128, 16, 3, 2, 1});
+  test_shape((shape){2, 1, 1, 20, 20, 3, 2, 1});
+  test_shape((shape){1, 33, 31, 16, 33, 3, 2, 1});
+  test_shape((shape){2, 3, 2, 1030, 9, 3, 2, 2});
+  test_shape((shape){2, 40, 3, 9, 1030, 3, 2, 0});
+  test_shape((shape){4, 9, 11, 2100, 3, 3, 2, 1}); // blocks of fewer tiles than a register tile's
   int at = 0;
   for (int in = 0; in < 7; in++)
     for (int out = 0; out < 7; out++, at++)
-      test_shape((shape){1 + at % 4, sides[at / 3 % 4][0], sides[at / 3 % 4][1], channels[in],
-                         channels[out], 3, 1, at % 5 % 3});
+      for (int stride = 1; stride < 3; stride++)
+        test_shape((shape){1 + at % 4, sides[at / 3 % 4][0], sides[at / 3 % 4][1], channels[in],
+                           channels[out], 3, stride, at % 5 % 3});
   return test_finish("winograd");
 }

@@ -1,41 +1,56 @@
 import IR
 import Kernels
 
-/// A convolution of stride 1 with 3x3 filters as the Winograd kernel sees it: forward, or the input
-/// gradient, which is a convolution with the flipped, transposed filters.
+/// A convolution with 3x3 filters, or its input gradient, as the Winograd kernels see it.
 struct WinogradConvolution {
+  var kernel: String
   var images, inHeight, inWidth, outHeight, outWidth, padHeight, padWidth: Int
   var filters: WinogradFilters
+  /// Operations of the products alone.
+  var executedFlops: Double
 
   static func forward(_ shape: ConvolutionShape) -> WinogradConvolution {
     WinogradConvolution(
-      images: shape.images, inHeight: shape.inHeight, inWidth: shape.inWidth,
-      outHeight: shape.outHeight, outWidth: shape.outWidth, padHeight: shape.padHeight,
-      padWidth: shape.padWidth,
-      filters: WinogradFilters(out: shape.outChannels, in: shape.inChannels, transpose: false))
+      kernel: shape.strideHeight == 1 ? "winograd" : "winograd_strided", images: shape.images,
+      inHeight: shape.inHeight, inWidth: shape.inWidth, outHeight: shape.outHeight,
+      outWidth: shape.outWidth, padHeight: shape.padHeight, padWidth: shape.padWidth,
+      filters: WinogradFilters(shape, transpose: false), executedFlops: products(shape))
   }
 
+  /// With stride 1 a convolution with the flipped, transposed filters; with stride 2 a kernel of its
+  /// own.
   static func inputGradient(_ shape: ConvolutionShape) -> WinogradConvolution {
-    WinogradConvolution(
-      images: shape.images, inHeight: shape.outHeight, inWidth: shape.outWidth,
-      outHeight: shape.inHeight, outWidth: shape.inWidth, padHeight: 2 - shape.padHeight,
-      padWidth: 2 - shape.padWidth,
-      filters: WinogradFilters(out: shape.outChannels, in: shape.inChannels, transpose: true))
+    let isStrided = shape.strideHeight > 1
+    return WinogradConvolution(
+      kernel: isStrided ? "winograd_strided_grad" : "winograd", images: shape.images,
+      inHeight: shape.outHeight, inWidth: shape.outWidth, outHeight: shape.inHeight,
+      outWidth: shape.inWidth, padHeight: isStrided ? shape.padHeight : 2 - shape.padHeight,
+      padWidth: isStrided ? shape.padWidth : 2 - shape.padWidth,
+      filters: WinogradFilters(shape, transpose: true), executedFlops: products(shape))
   }
-}
 
-extension WinogradConvolution {
-  /// Operations of the products alone: 36 multiply-adds a tile and pair of channels.
-  var executedFlops: Double {
-    let tiles = images * ((outHeight + 3) / 4) * ((outWidth + 3) / 4)
-    return 2 * Double(Int(CLAT_WINOGRAD_POINTS) * tiles) * Double(filters.depth * filters.channels)
+  /// Two operations for each product of a pair of channels, over all tiles of 4x4 outputs.
+  private static func products(_ shape: ConvolutionShape) -> Double {
+    let tiles = shape.images * ((shape.outHeight + 3) / 4) * ((shape.outWidth + 3) / 4)
+    let products = shape.strideHeight == 1 ? 36 : 81
+    return 2 * Double(products * tiles) * Double(shape.inChannels * shape.outChannels)
   }
 }
 
 /// Extents of filters OIHW and the direction in which their transform is used.
 struct WinogradFilters {
   var out, `in`: Int
+  var stride: Int
   var transpose: Bool
+
+  init(_ shape: ConvolutionShape, transpose: Bool) {
+    (out, `in`, stride) = (shape.outChannels, shape.inChannels, shape.strideHeight)
+    self.transpose = transpose
+  }
+
+  init(out: Int, in inputs: Int, stride: Int, transpose: Bool) {
+    (self.out, `in`, self.stride, self.transpose) = (out, inputs, stride, transpose)
+  }
 
   /// Channels that a use sums over, and those it produces.
   var depth: Int { transpose ? out : `in` }
@@ -49,7 +64,8 @@ extension LoweringRules {
   static func winogradFilters(_ node: Node, _ type: TensorType) throws -> WinogradFilters? {
     guard try ConvolutionAlgorithm.of(node.attributes) == .winograd else { return nil }
     return WinogradFilters(
-      out: type.shape[0], in: type.shape[1], transpose: node.attributes.bool("transpose"))
+      out: type.shape[0], in: type.shape[1], stride: node.attributes.ints("stride").first ?? 1,
+      transpose: node.attributes.bool("transpose"))
   }
 
   static func pack(
@@ -57,7 +73,8 @@ extension LoweringRules {
     target: OperandReference
   ) {
     lowering.call(
-      "winograd_pack", units: filters.panels, main: false,
+      filters.stride == 1 ? "winograd_pack" : "winograd_strided_pack", units: filters.panels,
+      main: false,
       [source, .write(target, sliced: false)]
     ) { at in
       ArgumentBlock(
@@ -78,7 +95,7 @@ extension LoweringRules {
     }
     let epilogue = try ConvolutionEpilogue(lowering, channels: filters.channels, base: 2)
     lowering.call(
-      "winograd", units: convolution.images, executing: convolution.executedFlops,
+      convolution.kernel, units: convolution.images, executing: convolution.executedFlops,
       [lowering.operand(0).strided, packed] + epilogue.operands
     ) { at in
       ArgumentBlock(
@@ -94,7 +111,7 @@ extension LoweringRules {
 
   /// Partial sums over ranges of images at Winograd's points, then their sum in a fixed order.
   static func winogradWeightGradient(_ lowering: NodeLowering, _ shape: ConvolutionShape) {
-    let filters = WinogradFilters(out: shape.outChannels, in: shape.inChannels, transpose: false)
+    let filters = WinogradFilters(shape, transpose: false)
     let bytes = filters.packedBytes // the layout of the sums has as many floats
     let jobs = WinogradGradientJobs(
       images: shape.images, inChannels: shape.inChannels, bytes: bytes)

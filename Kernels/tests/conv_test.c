@@ -247,7 +247,7 @@ int main(void) {
       {2, 23, 21, 3, 20, 7, 2, 3},   {2, 19, 19, 2, 9, 11, 4, 5},  {3, 20, 20, 16, 48, 3, 1, 1},
       {1, 9, 9, 40, 530, 1, 2, 0},   {2, 13, 13, 6, 4, 5, 3, 2},   {1, 40, 40, 4, 4, 3, 1, 1},
       {2, 8, 8, 260, 4, 3, 1, 1},    {1, 34, 30, 33, 66, 3, 2, 1}, {2, 7, 7, 20, 20, 3, 3, 0},
-      // Lanes over pixels, with rests of rows and of columns; strides that leave phases without taps.
+      // Lanes over pixels, with rests of rows and columns; strides that leave phases without taps.
       {1, 40, 37, 3, 18, 3, 1, 1},   {2, 12, 70, 2, 16, 5, 1, 2},  {1, 37, 36, 3, 24, 7, 2, 3},
       {2, 20, 33, 4, 12, 1, 2, 0},   {1, 18, 20, 17, 20, 3, 4, 1}, {1, 20, 19, 8, 20, 3, 9, 1},
       // Windows that slide: tiles of both shapes, partly filled, padding on no or both sides.

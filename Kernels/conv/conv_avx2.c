@@ -14,8 +14,12 @@
 
 #include "../gemm/tile.inc.h"
 
+#include "../gemm/column.inc.h"
+
 #include "copy_row.inc.h"
 #include "finish.inc.h"
+#include "window.inc.h"
+
 #include "few_channels.inc.h"
 #include "gather.inc.h"
 #include "pack.inc.h"

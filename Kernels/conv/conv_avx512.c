@@ -17,10 +17,14 @@
 
 #include "../gemm/tile.inc.h"
 
+#include "../gemm/column.inc.h"
+
 #include "../gemm/slide.inc.h"
 
 #include "copy_row.inc.h"
 #include "finish.inc.h"
+#include "window.inc.h"
+
 #include "few_channels.inc.h"
 #include "slide.inc.h"
 

@@ -30,7 +30,7 @@ static const kernels paths[CLAT_ISA_COUNT] = {
 // Offset tables, as the compiler lays them: of the forward pass, one phase; of the input gradient,
 // stride^2.
 typedef struct {
-  clat_conv_phase phase[16];
+  clat_conv_phase phase[81];
   int phases, in_pixels, out_pixels;
   size_t packed;
 } tables;
@@ -247,6 +247,9 @@ int main(void) {
       {2, 23, 21, 3, 20, 7, 2, 3},   {2, 19, 19, 2, 9, 11, 4, 5},  {3, 20, 20, 16, 48, 3, 1, 1},
       {1, 9, 9, 40, 530, 1, 2, 0},   {2, 13, 13, 6, 4, 5, 3, 2},   {1, 40, 40, 4, 4, 3, 1, 1},
       {2, 8, 8, 260, 4, 3, 1, 1},    {1, 34, 30, 33, 66, 3, 2, 1}, {2, 7, 7, 20, 20, 3, 3, 0},
+      // Lanes over pixels, with rests of rows and columns; strides that leave phases without taps.
+      {1, 40, 37, 3, 18, 3, 1, 1},   {2, 12, 70, 2, 16, 5, 1, 2},  {1, 37, 36, 3, 24, 7, 2, 3},
+      {2, 20, 33, 4, 12, 1, 2, 0},   {1, 18, 20, 17, 20, 3, 4, 1}, {1, 20, 19, 8, 20, 3, 9, 1},
       // Windows that slide: tiles of both shapes, partly filled, padding on no or both sides.
       {2, 32, 32, 16, 16, 3, 1, 1},  {3, 32, 32, 16, 32, 3, 2, 1}, {2, 16, 16, 32, 32, 3, 1, 1},
       {2, 8, 8, 64, 64, 3, 1, 1},    {2, 28, 28, 20, 17, 3, 1, 1}, {1, 15, 14, 24, 16, 3, 1, 0},

@@ -108,7 +108,8 @@ static void slices_have_their_own_arguments(int threads) {
   cut(bounds, threads, UNITS);
   for (int t = 0; t < threads; t++) {
     for (int i = 0; i < UNITS; i++) own[t][i] = (float)(t + 1);
-    base[t] = own[t] - bounds[t], args[t] = &base[t];
+    base[t] = (float *)((uintptr_t)own[t] - (uintptr_t)bounds[t] * sizeof(float));
+    args[t] = &base[t];
   }
   const clat_instruction in = {halve, args, bounds, 0};
   const clat_section section = {&in, 1, 3};

@@ -42,7 +42,7 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
   static func products(stride: Int) -> Int { stride == 1 ? 36 : 81 }
 
   /// Relative cost of an image: multiply-adds, with those of transforms weighted by what they took
-  /// beside the products when measured (decisions 0003 and 0004).
+  /// beside the products when measured (decisions 0004 and 0006).
   func cost(_ shape: ConvolutionShape) -> Double {
     let pairs = Double(shape.inChannels * shape.outChannels)
     switch self {

@@ -25,12 +25,11 @@ INLINE void address_strided(const winograd_block *g, winograd_tile t, int gradie
   }
 }
 
-INLINE void transform_strided(const winograd_block *g, int64_t index, int gradient) {
+/// The products' inputs of a tile whose own lie at `in`.
+static void transform_strided(const winograd_block *g, const int64_t *in, int64_t index) {
   const int64_t row = g->row, plane = g->block * row, channels = g->a->in_channels;
   const char *zeros = (const char *)g->grid.zeros;
   float *to = g->inputs;
-  int64_t in[81];
-  address_strided(g, block_tile(g, index), gradient, in);
 #define LOAD_STRIDED(v, r, c) \
   load_lanes(v, (const float *)(zeros + in[(r) * 9 + (c)]) + k, lanes)
 #define STORE_STRIDED(i, v) store16(to + k + product_offset(plane, row, index, i), v)
@@ -48,11 +47,15 @@ INLINE void transform_strided(const winograd_block *g, int64_t index, int gradie
 }
 
 static void transform_forward(const winograd_block *g, int64_t index) {
-  transform_strided(g, index, 0);
+  int64_t in[81];
+  address_strided(g, block_tile(g, index), 0, in);
+  transform_strided(g, in, index);
 }
 
 static void transform_gradient(const winograd_block *g, int64_t index) {
-  transform_strided(g, index, 1);
+  int64_t in[81];
+  address_strided(g, block_tile(g, index), 1, in);
+  transform_strided(g, in, index);
 }
 
 #define LOAD_PRODUCT(v, i) load16(v, sums + product_offset(plane, row, tile, i))
@@ -75,21 +78,18 @@ INLINE void finish_forward_tile(const clat_epilogue *e, const winograd_block *g,
 /// A tile's 8x8 outputs: 4x4 that see two taps in both directions, in one, and one tap.
 INLINE void finish_gradient_tile(const clat_epilogue *e, const winograd_block *g, const float *sums,
                                  int64_t row, int64_t tile, int channel) {
-  const int64_t plane = g->block * TILE_PANELS * 16, odd_y = g->a->pad_height & 1,
-                odd_x = g->a->pad_width & 1;
+  const int64_t plane = g->block * TILE_PANELS * 16;
   const winograd_tile t = block_tile(g, tile);
-#define FINISH_QUARTER(y_first, x_first) \
-  finish_outputs(e, g->a, (winograd_tile){t.image, t.y + (y_first), t.x + (x_first)}, 2, channel, y)
-  v16 y[16];
-  STRIDED_OUTPUT_SQUARE(v16, y, LOAD_PRODUCT);
-  FINISH_QUARTER(odd_y, odd_x);
-  STRIDED_OUTPUT_DOWN(v16, y, LOAD_PRODUCT);
-  FINISH_QUARTER(odd_y, 1 - odd_x);
-  STRIDED_OUTPUT_ACROSS(v16, y, LOAD_PRODUCT);
-  FINISH_QUARTER(1 - odd_y, odd_x);
-  STRIDED_OUTPUT_PLAIN(v16, y, LOAD_PRODUCT);
-  FINISH_QUARTER(1 - odd_y, 1 - odd_x);
-#undef FINISH_QUARTER
+  v16 y[4][16];
+  STRIDED_OUTPUT_SQUARE(v16, y[0], LOAD_PRODUCT);
+  STRIDED_OUTPUT_DOWN(v16, y[1], LOAD_PRODUCT);
+  STRIDED_OUTPUT_ACROSS(v16, y[2], LOAD_PRODUCT);
+  STRIDED_OUTPUT_PLAIN(v16, y[3], LOAD_PRODUCT);
+  for (int i = 0; i < 4; i++) {
+    const winograd_tile quarter = {t.image, t.y + (i / 2 ^ (g->a->pad_height & 1)),
+                                   t.x + (i % 2 ^ (g->a->pad_width & 1))};
+    finish_outputs(e, g->a, quarter, 2, channel, y[i]);
+  }
 }
 
 #undef LOAD_PRODUCT

@@ -80,10 +80,10 @@ extension RunnerTests {
       func benchmark(_ batch: String) throws -> Result {
         try runner.run(
           "benchmark", "--model", "small-cnn", "--work", "forward", "--engine", "compiled",
-          "--runs", "1", "--memory", "12MB", "--json", "--batch", batch)
+          "--runs", "1", "--threads", "1", "--memory", "20MB", "--json", "--batch", batch)
       }
       let refused = try benchmark("4096")
-      expect(64, ["--batch 4096", "arena", "12.0 MB are available", "largest batch"], refused)
+      expect(64, ["--batch 4096", "arena", "20.0 MB are available", "largest batch"], refused)
       let words = refused.error.split(whereSeparator: \.isWhitespace)
       let largest = try #require(words.last.flatMap { Int($0) })
       #expect(try benchmark("\(largest)").code == 0)
@@ -98,7 +98,7 @@ extension RunnerTests {
         64, ["--batch 128", "largest batch that fits"],
         try runner.run(
           "evaluate", "--model", "small-cnn:width=8", "--weights", "run", "--data", "digits",
-          "--memory", "3MB"))
+          "--threads", "1", "--memory", "10MB"))
       expect(64, ["--memory", "lots"], try runner.run("benchmark", "--memory", "lots"))
     }
 

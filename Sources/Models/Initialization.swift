@@ -70,33 +70,39 @@ extension RandomStream {
   }
 
   private func fill(_ count: Int, _ item: Int, _ value: (UInt32) -> Double) -> [Float] {
-    var result = [Float]()
-    result.reserveCapacity(count + 3)
-    while result.count < count {
-      let (a, b, c, d) = words(item: item, index: result.count / 4)
-      result.append(Float(value(a)))
-      result.append(Float(value(b)))
-      result.append(Float(value(c)))
-      result.append(Float(value(d)))
+    quads(count, item) { a, b, c, d in
+      (Float(value(a)), Float(value(b)), Float(value(c)), Float(value(d)))
     }
-    result.removeLast(result.count - count)
-    return result
   }
 
   /// Box and Muller (1958): two normal numbers from two uniform ones.
   private func normals(_ deviation: Double, _ count: Int, _ item: Int) -> [Float] {
-    var result = [Float]()
-    result.reserveCapacity(count + 3)
-    while result.count < count {
-      let (a, b, c, d) = words(item: item, index: result.count / 4)
-      for (radial, angular) in [(a, b), (c, d)] {
-        let radius = deviation * (-2 * log(Double(Philox.uniform(radial)) + 0x1p-24)).squareRoot()
-        let angle = 2 * Double.pi * Double(Philox.uniform(angular))
-        result.append(Float(radius * cos(angle)))
-        result.append(Float(radius * sin(angle)))
-      }
+    func pair(_ radial: UInt32, _ angular: UInt32) -> (Float, Float) {
+      let radius = deviation * (-2 * log(Double(Philox.uniform(radial)) + 0x1p-24)).squareRoot()
+      let angle = 2 * Double.pi * Double(Philox.uniform(angular))
+      return (Float(radius * cos(angle)), Float(radius * sin(angle)))
     }
-    result.removeLast(result.count - count)
-    return result
+    return quads(count, item) { a, b, c, d in
+      let (first, second) = (pair(a, b), pair(c, d))
+      return (first.0, first.1, second.0, second.1)
+    }
+  }
+
+  /// `count` numbers, four from every four words.
+  private func quads(
+    _ count: Int, _ item: Int,
+    _ make: (UInt32, UInt32, UInt32, UInt32) -> (Float, Float, Float, Float)
+  ) -> [Float] {
+    [Float](unsafeUninitializedCapacity: (count + 3) / 4 * 4) { buffer, initialized in
+      for index in 0..<(count + 3) / 4 {
+        let (a, b, c, d) = words(item: item, index: index)
+        let numbers = make(a, b, c, d)
+        buffer[4 * index] = numbers.0
+        buffer[4 * index + 1] = numbers.1
+        buffer[4 * index + 2] = numbers.2
+        buffer[4 * index + 3] = numbers.3
+      }
+      initialized = count
+    }
   }
 }

@@ -3,12 +3,14 @@ import IR
 import Kernels
 
 /// A program with its memory: ready to run, as often as wanted, without allocating.
+///
+/// Programs of one store run one at a time and share memory, so that an output is to be read before
+/// another of them runs.
 public final class Executable {
   public let program: Program
   public let instructionSet: InstructionSet
   private let store: TensorStore
-  private let arena: Arena
-  private let scratch: Arena
+  private let arena: UnsafeMutableRawPointer
   private let scratchOfThread: [UnsafeMutableRawPointer?]
   private var arguments: [ArgumentBlock] = []
   private var constants: [UnsafeMutablePointer<Float>] = []
@@ -19,7 +21,7 @@ public final class Executable {
   private var weightsVersion: Int?
   private var nanoseconds: [UInt64]?
 
-  /// Allocates the arena and links every instruction to its kernel and addresses.
+  /// Makes room in the arena and links every instruction to its kernel and addresses.
   ///
   /// - Parameters:
   ///   - store: holds, or is given, every external tensor of the program.
@@ -31,10 +33,9 @@ public final class Executable {
     self.program = program
     self.store = store
     self.instructionSet = instructionSet
-    arena = try Arena(bytes: program.arenaBytes)
-    let scratch = try Arena(bytes: program.threads * Program.scratchBytes)
-    self.scratch = scratch
-    scratchOfThread = (0..<program.threads).map { scratch.start + $0 * Program.scratchBytes }
+    arena = try store.workspace.arena.provide(program.arenaBytes)
+    let scratch = try store.workspace.scratch.provide(program.threads * Program.scratchBytes)
+    scratchOfThread = (0..<program.threads).map { scratch + $0 * Program.scratchBytes }
     code = .allocate(capacity: max(program.instructions.count, 1))
     bounds = .allocate(capacity: max(program.instructions.count * (program.threads + 1), 1))
     slices = .allocate(capacity: max(program.instructions.count * program.threads, 1))
@@ -86,8 +87,8 @@ public final class Executable {
 
   private func address(_ buffer: Program.Buffer) throws -> UnsafeMutableRawPointer {
     switch buffer.placement {
-    case .arena(let offset): return arena.start + offset
-    case .region: return arena.start
+    case .arena(let offset): return arena + offset
+    case .region: return arena
     case .constant(let values):
       let copy = UnsafeMutablePointer<Float>.allocate(capacity: max(values.count, 1))
       copy.initialize(from: values, count: values.count)
@@ -101,13 +102,15 @@ public final class Executable {
     }
   }
 
-  /// Runs the program once: the section `weights` only where parameters have changed since the last
-  /// run, then `batch`, then all steps of the loop, in one parallel region.
+  /// Runs the program once: the section `weights` only where parameters have changed or another
+  /// program of the store has run since the last time, then `batch`, then all steps of the loop, in one parallel region.
   public func run() {
     let current = store.weightsVersion
+    let isReady = weightsVersion == current && store.workspace.owner === self
     let wanted = program.sections.filter { section in
-      !section.instructions.isEmpty && (section.stage != .weights || weightsVersion != current)
+      !section.instructions.isEmpty && (section.stage != .weights || !isReady)
     }
+    store.workspace.owner = self
     let sections = wanted.map { section in
       clat_section(
         instructions: UnsafePointer(code + section.instructions.lowerBound),
@@ -120,7 +123,8 @@ public final class Executable {
     if program.outputs.contains(where: { $0.updates != nil }) { store.weightsChanged() }
   }
 
-  /// The bytes of an output after a run; valid until the next.
+  /// The bytes of an output after a run; valid until the next, of this or another program of the
+  /// store.
   ///
   /// - Throws: IRError where the program has no such output.
   public func output(_ name: String) throws -> (type: TensorType, bytes: UnsafeRawBufferPointer) {

@@ -42,6 +42,8 @@ public final class Tensor {
 /// The tensors that programs share: parameters, buffers, optimiser state, batches.
 public final class TensorStore {
   private var tensors: [String: Tensor] = [:]
+  /// Memory of the programs that use the store.
+  let workspace = Workspace()
   /// Counts changes of parameters and buffers; a program runs its section `weights` again after
   /// each.
   public private(set) var weightsVersion = 0

@@ -15,10 +15,11 @@ public struct MemoryFootprint: Sendable {
   public var parts: [Part]
 
   /// - Parameters:
-  ///   - programs: all that are kept at once, with the names of their arenas.
+  ///   - programs: all that use one store and so one arena, with the names of theirs.
   ///   - others: what is kept besides.
   public init(_ programs: [(name: String, program: Program)], others: [Part] = []) {
-    parts = programs.map { Part("arena of \($0.name)", bytes: $0.program.arenaBytes) }
+    let largest = programs.max { $0.program.arenaBytes < $1.program.arenaBytes }
+    parts = largest.map { [Part("arena of \($0.name)", bytes: $0.program.arenaBytes)] } ?? []
     var tensors: [String: Program.Binding] = [:]
     for input in programs.flatMap(\.program.inputs) { tensors[input.name] = input }
     let kinds: [(String, Set<InputRole>)] = [
@@ -30,7 +31,7 @@ public struct MemoryFootprint: Sendable {
         .reduce(0) { $0 + $1.type.byteCount }
       if bytes > 0 { parts.append(Part(name, bytes: bytes)) }
     }
-    let scratch = programs.reduce(0) { $0 + $1.program.threads * Program.scratchBytes }
+    let scratch = programs.map { $0.program.threads * Program.scratchBytes }.max() ?? 0
     parts += [Part("scratch", bytes: scratch)] + others
   }
 

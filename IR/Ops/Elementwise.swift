@@ -1,13 +1,14 @@
 // Element-wise operations and their broadcasts of per-channel vectors.
 
 /// An operation of operands of one type whose first result has that type too.
-private func elementwise(
-  _ name: String, operands: Int, attributes: [AttributeSpec] = [], samples: [OpSample],
+func elementwise(
+  _ name: String, operands: Int, attributes: [AttributeSpec] = [], fusedOnly: Bool = false,
+  samples: [OpSample],
   _ function: @escaping @Sendable ([Double], Attributes) -> Double,
   gradient: OpDef.Gradient? = nil
 ) -> OpDef {
   OpDef(
-    name, attributes: attributes, fusion: .elementwise,
+    name, attributes: attributes, fusion: .elementwise, fusedOnly: fusedOnly,
     inPlace: (0..<operands).map { (result: 0, operand: $0) }, samples: samples,
     infer: { types in
       try types.expectCount(operands)

@@ -1,6 +1,5 @@
-/// The compiler's graph passes, in order. Two places are still to be filled: `fuseElementwise`,
-/// regions compiled by LLVM, between `fuseEpilogues` and `selectKernels`; and in `selectKernels`
-/// the choice of Winograd beside the direct algorithm.
+/// The compiler's graph passes, in order. One place is still to be filled: in `selectKernels` the
+/// choice of Winograd beside the direct algorithm.
 ///
 /// What follows them works on the program: schedule, in-place aliasing, memory plan, partition,
 /// barriers.
@@ -17,6 +16,7 @@ public enum Pipeline {
       Pass("minimizeSaved", level: .differentiated, minimizeSaved),
       Pass("assignStages", level: .differentiated) { $0.withStages() },
       Pass("fuseEpilogues", level: .differentiated, fuseEpilogues),
+      Pass("fuseElementwise", level: .differentiated, fuseElementwise),
       Pass("selectKernels", level: .differentiated, selectKernels),
     ]
   }

@@ -6,6 +6,8 @@ import Kernels
 public final class Executable {
   public let program: Program
   public let instructionSet: InstructionSet
+  /// What executes the program's fused regions.
+  public let fusedBackend: FusedBackend
   private let store: TensorStore
   private let arena: UnsafeMutableRawPointer
   private let scratch: [UnsafeMutableRawPointer?]
@@ -20,13 +22,16 @@ public final class Executable {
   ///
   /// - Parameters:
   ///   - store: holds, or is given, every external tensor of the program.
+  ///   - fusedBackend: what executes fused regions.
   /// - Throws: IRError where a tensor of the store has another type than the program needs.
   public init(
-    _ program: Program, store: TensorStore, instructionSet: InstructionSet = .best
+    _ program: Program, store: TensorStore, instructionSet: InstructionSet = .best,
+    fusedBackend: FusedBackend = .preferred
   ) throws {
     self.program = program
     self.store = store
     self.instructionSet = instructionSet
+    self.fusedBackend = fusedBackend
     arena = Executable.allocate(program.arenaBytes)
     scratch = (0..<program.threads).map { _ in Executable.allocate(Int(CLAT_SCRATCH_BYTES)) }
     code = .allocate(capacity: max(program.instructions.count, 1))
@@ -57,9 +62,8 @@ public final class Executable {
       let block = instruction.arguments(
         Addresses(pointers: instruction.operands.map { addresses[$0.buffer] }))
       arguments.append(block)
-      guard let kernel = clat_kernel_find(instruction.kernel, instructionSet.isa) else {
-        throw IRError("kernel '\(instruction.kernel)' does not exist for \(instructionSet)")
-      }
+      let kernel = try instructionSet.kernel(
+        instruction.kernel, instruction.lanes, fusedBackend)
       let own = bounds + index * (program.threads + 1)
       for (thread, bound) in instruction.bounds.enumerated() { own[thread] = bound }
       (code + index).initialize(

@@ -72,9 +72,7 @@ public final class NodeRunner {
         }
         return Optional(tensor.pointer)
       }
-      guard let kernel = clat_kernel_find(call.kernel, instructionSet.isa) else {
-        throw IRError("kernel '\(call.kernel)' does not exist for \(instructionSet)")
-      }
+      let kernel = try instructionSet.kernel(call.kernel, call.lanes, .preferred)
       let block = call.arguments(Addresses(pointers: addresses))
       let bounds = (0...threads).map { Int64(call.units * $0 / threads) }
       bounds.withUnsafeBufferPointer { bounds in

@@ -62,6 +62,8 @@ public struct KernelCall {
   /// The number of units that are divided among threads.
   var units: Int
   var flops: Double
+  /// What a call of the kernel `fused` computes.
+  var lanes: LaneProgram?
   var arguments: (Addresses) -> ArgumentBlock
 }
 
@@ -110,13 +112,14 @@ public final class NodeLowering {
 
   /// Adds a call. The work of the node counts for the call marked `main`.
   func call(
-    _ kernel: String, units: Int, main: Bool = true, _ operands: [CallOperand],
+    _ kernel: String, units: Int, main: Bool = true, lanes: LaneProgram? = nil,
+    _ operands: [CallOperand],
     _ arguments: @escaping (Addresses) -> ArgumentBlock
   ) {
     code.calls.append(
       KernelCall(
         kernel: kernel, operands: operands, units: units, flops: main ? flops : 0,
-        arguments: arguments))
+        lanes: lanes, arguments: arguments))
   }
 
   func alias(result: Int, operand: Int) {

@@ -43,7 +43,7 @@ struct BufferAssignment {
       for (result, operand) in code[index].aliases { share(result, with: operand) }
       guard code[index].aliases.isEmpty else { continue }
       var taken = Set<ValueID>()
-      for (result, operand) in try OpRegistry.definition(node.op).inPlace
+      for (result, operand) in try node.inPlace()
       where result < node.results.count && operand < node.operands.count {
         let (result, operand) = (node.results[result], node.operands[operand])
         if root[result] == nil, !taken.contains(buffer(of: operand)),

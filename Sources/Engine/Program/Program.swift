@@ -42,6 +42,8 @@ public struct Program {
     public var flops: Double
     /// Bytes of all operands, each counted once.
     public var bytes: Double
+    /// What an instruction of the kernel `fused` computes.
+    var lanes: LaneProgram?
     var arguments: (Addresses) -> ArgumentBlock
   }
 

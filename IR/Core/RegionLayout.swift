@@ -60,7 +60,8 @@ public struct RegionLayout: Sendable {
     _ type: TensorType, in domain: TensorType, of op: String
   ) throws -> RegionRole {
     if type == domain { return .full }
-    if type == TensorType(.bits, domain.shape) { return .bits }
+    // A vector's bits are not divided by its elements.
+    if type == TensorType(.bits, domain.shape), domain.rank > 1 { return .bits }
     if type.dtype == .f32, domain.rank > 1 {
       if type.shape == [domain.shape[0], domain.channels] { return .imageChannel }
       if type.shape == [domain.shape[0]] { return .image }

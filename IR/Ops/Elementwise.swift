@@ -106,7 +106,7 @@ extension OpRegistry {
   /// ReLU and its sign bits.
   private static let reluBits = OpDef(
     "relu_bits", fusion: .elementwise, inPlace: [(0, 0)],
-    samples: [OpSample([.f32(2, 3, 3, 9)]), OpSample([.f32(2, 16)])],
+    samples: [OpSample([.f32(2, 3, 3, 9)]), OpSample([.f32(2, 16)]), OpSample([.f32(11)])],
     infer: { types in
       try types.expectCount(1)
       try types.expect(0, .f32)

@@ -78,7 +78,9 @@ extension Node {
   /// Pairs (result, operand) that may share memory. A region stores what has its domain's extents
   /// in its last pass, each element after it was read.
   public func inPlace() throws -> [(result: Int, operand: Int)] {
-    guard let region = attributes.region("body") else { return try OpRegistry.definition(op).inPlace }
+    guard let region = attributes.region("body") else {
+      return try OpRegistry.definition(op).inPlace
+    }
     let roles = try RegionLayout(region).roles
     func isFull(_ value: ValueID) -> Bool { roles[value.index] == .full }
     return region.results.indices.filter { isFull(region.results[$0]) }.flatMap { result in

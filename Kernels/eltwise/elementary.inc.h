@@ -1,9 +1,11 @@
-// exp, log, erf and tanh of 16 lanes; the coefficients are in kernels.h, the code generator for fused
-// regions writes the same.
+// exp, log, erf and tanh of 16 lanes; the coefficients are in kernels.h, and the code generator for
+// fused regions writes the same.
 
 /// The bits of lanes i ... i + n of a row of bits; i is a multiple of 16.
 INLINE vi load_bits(const uint8_t *row, int32_t i, int n) { return load_mask(row + i / 8, n); }
-INLINE void store_bits(uint8_t *row, int32_t i, vi mask, int n) { store_mask(row + i / 8, mask, n); }
+INLINE void store_bits(uint8_t *row, int32_t i, vi mask, int n) {
+  store_mask(row + i / 8, mask, n);
+}
 
 INLINE vf polynomial(const float *p, int count, vf x) {
   vf y = splat(p[0]);

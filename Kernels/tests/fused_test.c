@@ -12,8 +12,8 @@ static const clat_lane_role roles[OPERANDS] = {
     CLAT_ROLE_FULL, CLAT_ROLE_CHANNEL, CLAT_ROLE_BITS,  CLAT_ROLE_IMAGE,        CLAT_ROLE_FULL,
     CLAT_ROLE_BITS, CLAT_ROLE_IMAGE,   CLAT_ROLE_IMAGE, CLAT_ROLE_IMAGE_CHANNEL};
 
-// u = x + vector; its sum, maximum and sum by channel; then y = mask ? u * sum / count - top : row *
-// factor, and the bits of u.
+// u = x + vector; its sum, maximum and sum by channel; then
+// y = mask ? u * sum / count - top : row * factor, and the bits of u.
 static const clat_lane_step sums[] = {
     {CLAT_LANE_LOAD, 0, 0, 0, X, 0, 0},    {CLAT_LANE_LOAD, 0, 0, 0, VECTOR, 1, 0},
     {CLAT_LANE_ADD, 0, 1, 0, 0, 2, 0},     {CLAT_LANE_SUM, 2, 0, 0, 0, 0, 0},

@@ -6,6 +6,8 @@ import Testing
 @testable import Engine
 
 /// Fused regions: compiled, interpreted by blocks, and in double precision.
+///
+/// All three agree within 2e-5 of the largest value, or of one.
 @Suite struct FusedTests {
   static let sets = InstructionSet.allCases.filter(\.isSupported)
 
@@ -33,7 +35,8 @@ import Testing
     let named = Dictionary(uniqueKeysWithValues: zip(graph.inputs.map(\.name), inputs))
     let expected = try Interpreter(graph).run(inputs: named)
     for set in Self.sets {
-      for backend in Self.backends {
+      // The reference twin interprets for both.
+      for backend in set == .reference ? [.blocks] : Self.backends {
         try compare(graph, inputs, expected, set, backend)
       }
     }

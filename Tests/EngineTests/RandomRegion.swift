@@ -73,7 +73,6 @@ struct RandomRegion {
     case 6: return try builder.emitOne("leaky_relu", [x], ["slope": .float(0.2)])
     case 7: return try builder.emitOne("exp", [builder.emitOne("tanh", [x])])
     case 8: return try builder.emitOne("log", [builder.emitOne("sigmoid", [x])])
-    case 9: return try builder.emitOne("relu", [x])
     default:
       return domain.rank == 2
         ? try builder.emitOne("log_softmax", [x])
@@ -99,9 +98,9 @@ struct RandomRegion {
 
   private mutating func bySign() throws -> ValueID {
     switch random.below(4) {
-    case 0: return try builder.emitOne("mask", [pick(full), pick(bits)])
-    case 1: return try builder.emitOne("relu_grad", [pick(full), pick(inputs)])
-    case 2: return try builder.emitOne("leaky_relu_grad", [pick(full), pick(inputs)])
+    case 0: return try builder.emitOne("relu_grad", [pick(full), pick(inputs)])
+    case 1: return try builder.emitOne("leaky_relu_grad", [pick(full), pick(inputs)])
+    case 2: return try builder.emitOne("mask", [pick(full), pick(bits)])
     default:
       let results = try builder.emit("relu_bits", [pick(inputs)])
       bits.append(results[1])

@@ -135,14 +135,15 @@ public final class NodeLowering {
 struct Extents {
   var images, pixels, channels: Int32
 
-  init(_ type: TensorType) {
-    guard type.rank > 1 else {
+  /// - Parameter byChannel: a vector is one pixel with its channels, not as many images.
+  init(_ type: TensorType, byChannel: Bool = false) {
+    guard type.rank > 1 || byChannel else {
       (images, pixels, channels) = (Int32(type.count), 1, 1)
       return
     }
-    images = Int32(type.shape[0])
+    images = Int32(type.rank > 1 ? type.shape[0] : 1)
     channels = Int32(type.channels)
-    pixels = Int32(type.count / max(type.shape[0] * type.channels, 1))
+    pixels = Int32(type.count / max(Int(images) * type.channels, 1))
   }
 
   var elements: Int32 { pixels * channels }

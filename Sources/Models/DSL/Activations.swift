@@ -1,37 +1,65 @@
 import IR
 
-/// An activation after the rectified linear one, on any shape, as in PyTorch.
-public struct Activation: Module {
-  public var extendsFeature: Bool { true }
-  private let op: String
-  private let attributes: Attributes
+/// An activation of one operand, on any shape, as in PyTorch.
+public protocol Activation: Module {
+  /// The operation and its attributes.
+  var operation: (name: String, attributes: Attributes) { get }
+}
 
-  fileprivate init(_ op: String, _ attributes: Attributes = [:]) {
-    self.op = op
-    self.attributes = attributes
-  }
+extension Activation {
+  public var extendsFeature: Bool { true }
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
-    try context.builder.emitOne(op, [x], attributes)
+    try context.builder.emitOne(operation.name, [x], operation.attributes)
   }
+}
+
+/// max(x, 0).
+public struct ReLU: Activation {
+  public var operation: (name: String, attributes: Attributes) { ("relu", [:]) }
+
+  public init() {}
 }
 
 /// 1 / (1 + exp(-x)).
-public func Sigmoid() -> Activation { Activation("sigmoid") }
+public struct Sigmoid: Activation {
+  public var operation: (name: String, attributes: Attributes) { ("sigmoid", [:]) }
 
-/// x / (1 + exp(-x)) (Elfwing et al. 2018).
-public func SiLU() -> Activation { Activation("silu") }
-
-/// x, or `slope` * x where x is negative.
-public func LeakyReLU(slope: Double = 0.01) -> Activation {
-  Activation("leaky_relu", ["slope": .float(slope)])
+  public init() {}
 }
 
-/// x times the normal distribution function of x (Hendrycks and Gimpel 2016), by erf, or with
-/// `tanh` by its approximation.
-public func GELU(tanh: Bool = false) -> Activation { Activation("gelu", ["tanh": .bool(tanh)]) }
+/// x / (1 + exp(-x)) (Elfwing et al. 2018).
+public struct SiLU: Activation {
+  public var operation: (name: String, attributes: Attributes) { ("silu", [:]) }
 
-/// log(1 + exp(beta * x)) / beta.
-public func Softplus(beta: Double = 1) -> Activation {
-  Activation("softplus", ["beta": .float(beta)])
+  public init() {}
+}
+
+/// x, or `slope` * x where x is negative (Maas et al. 2013).
+public struct LeakyReLU: Activation {
+  public let slope: Double
+  public var operation: (name: String, attributes: Attributes) {
+    ("leaky_relu", ["slope": .float(slope)])
+  }
+
+  public init(slope: Double = 0.01) { self.slope = slope }
+}
+
+/// x times the normal distribution function of x (Hendrycks and Gimpel 2016): by erf, or with
+/// `tanh` by its approximation.
+public struct GELU: Activation {
+  public let tanh: Bool
+  public var operation: (name: String, attributes: Attributes) { ("gelu", ["tanh": .bool(tanh)]) }
+
+  public init(tanh: Bool = false) { self.tanh = tanh }
+}
+
+/// log(1 + exp(beta * x)) / beta (Dugas et al. 2001).
+public struct Softplus: Activation {
+  public let beta: Double
+  public var operation: (name: String, attributes: Attributes) {
+    ("softplus", ["beta": .float(beta)])
+  }
+
+  public init(beta: Double = 1) { self.beta = beta }
 }

@@ -62,7 +62,9 @@ struct InspectCommand: ParsableCommand {
     case .dot: try Output.write(Dot(graph: try optimized(graph, request)).text)
     case .program: try Output.write(try compiled(graph, request).text)
     case .memory: try Output.write(try compiled(graph, request).memoryText)
-    case .llvm: try Output.write(try compiled(graph, request).llvmText())
+    case .llvm:
+      let program = try compiled(graph, request)
+      try Output.write(Failure.blaming(.missingInput, "LLVM") { try program.llvmText() })
     }
   }
 

@@ -37,8 +37,8 @@ allow Sources/clat Foundation Synchronization IR Models Engine Eager Adversarial
 for tests in Tests/*Tests; do
   case $tests in
   Tests/KernelTests) allow "$tests" Foundation Testing Kernels ;;
-  *) allow "$tests" Foundation Glibc Testing TestSupport IR Models Engine Eager Adversarial \
-    Datasets Storage COpenBLAS clat ;;
+  *) allow "$tests" Foundation Glibc Synchronization Testing TestSupport IR Models Engine Eager \
+    Adversarial Datasets Storage COpenBLAS clat ;;
   esac
 done
 # No C header but kernels.h is seen from Swift, and only team/ knows OpenMP.

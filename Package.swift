@@ -58,6 +58,6 @@ let package = Package(
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "IR"]),
-    .testTarget(name: "AdversarialTests", dependencies: ["Adversarial"]),
+    .testTarget(name: "AdversarialTests", dependencies: ["Adversarial", "TestSupport"]),
   ]
 )

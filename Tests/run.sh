@@ -48,5 +48,8 @@ step "the DSL type-checks quickly" Tests/typecheck.sh
 step "kernels" Kernels/tests/run.sh
 step "kernels, address sanitizer" Kernels/tests/run.sh -fsanitize=address
 step "kernels, undefined behaviour sanitizer" Kernels/tests/run.sh -fsanitize=undefined
+if command -v python3 >/dev/null; then
+  step "benchmarks' reports" python3 Benchmarks/test_report.py
+fi
 printf '%d passed, %d failed, %d skipped, %d s\n' "$passed" "$failed" "$skipped" "$SECONDS"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

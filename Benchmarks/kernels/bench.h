@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 int omp_get_thread_num(void);
@@ -40,11 +41,13 @@ static inline double bench_median(double *x, int n) {
 
 /// Cache-line aligned floats in [-0.5, 0.5), every page touched.
 static inline float *bench_floats(size_t n) {
-  float *p = aligned_alloc(64, (n * sizeof *p + 63) / 64 * 64);
+  const size_t huge = 2 << 20, bytes = (n * sizeof(float) + huge - 1) / huge * huge;
+  float *p = n < huge ? aligned_alloc(64, (n * sizeof *p + 63) / 64 * 64) : aligned_alloc(huge, bytes);
   if (!p) {
     fprintf(stderr, "out of memory: %zu floats\n", n);
     exit(70);
   }
+  if (n >= huge) madvise(p, bytes, MADV_HUGEPAGE); // as the engine's arena
   uint32_t s = 12345;
   for (size_t i = 0; i < n; i++) {
     s = s * 1664525u + 1013904223u;

@@ -6,18 +6,31 @@
 // of the cores.
 #include "peak.h"
 
-#define DECLARE(isa)                                                                     \
-  clat_kernel clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
-      clat_conv_weight_grad_reduce_##isa;
-#define KERNELS(isa)                                                          \
-  {clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa, \
-   clat_conv_weight_grad_reduce_##isa}
+#define DECLARE(isa)                                                                         \
+  clat_kernel clat_conv_gather_##isa, clat_conv_pack_##isa, clat_conv_weight_grad_##isa,     \
+      clat_conv_weight_grad_reduce_##isa, clat_winograd_##isa, clat_winograd_pack_##isa,     \
+      clat_winograd_strided_##isa, clat_winograd_strided_grad_##isa,                         \
+      clat_winograd_strided_pack_##isa, clat_winograd_weight_grad_##isa,                     \
+      clat_winograd_weight_grad_reduce_##isa;
+#define KERNELS(isa)                                                                         \
+  {clat_conv_gather_##isa,                                                                   \
+   clat_conv_pack_##isa,                                                                     \
+   clat_conv_weight_grad_##isa,                                                              \
+   clat_conv_weight_grad_reduce_##isa,                                                       \
+   clat_winograd_weight_grad_##isa,                                                          \
+   clat_winograd_weight_grad_reduce_##isa,                                                   \
+   {{clat_winograd_##isa, clat_winograd_##isa, clat_winograd_pack_##isa},                    \
+    {clat_winograd_strided_##isa, clat_winograd_strided_grad_##isa,                          \
+     clat_winograd_strided_pack_##isa}}}
 DECLARE(portable)
 DECLARE(avx2)
 DECLARE(avx512)
 
 typedef struct {
-  clat_kernel *gather, *pack, *grad, *reduce;
+  clat_kernel *gather, *pack, *grad, *reduce, *winograd_grad, *winograd_reduce;
+  struct {
+    clat_kernel *forward, *gradient, *pack;
+  } winograd[2]; // of stride 1 and 2
 } kernels;
 static const kernels paths[CLAT_ISA_COUNT] = {
     {0},
@@ -28,8 +41,9 @@ static const kernels paths[CLAT_ISA_COUNT] = {
 #endif
 };
 
-enum { THREADS = 2, PASSES = 4, MOST = 99 };
-static const char *const pass_names[PASSES] = {"forward", "input grad", "weight grad", "pack"};
+enum { THREADS = 2, DIRECT = 4, PASSES = 8, MOST = 99 };
+static const char *const pass_names[PASSES] = {"forward", "input grad", "weight grad", "pack",
+                                               "forward", "input grad", "pack", "weight grad"};
 
 typedef struct {
   int size, in, out, kernel, stride;
@@ -40,6 +54,12 @@ typedef struct {
   clat_conv_pack_args pack;
   clat_conv_weight_grad_args grad;
   clat_conv_weight_grad_reduce_args reduce;
+  int stride;
+  int has_winograd; // 3x3
+  clat_winograd_args winograd, winograd_gradient;
+  clat_winograd_pack_args winograd_pack;
+  clat_winograd_weight_grad_args winograd_grad;
+  clat_winograd_weight_grad_reduce_args winograd_reduce;
   clat_conv_phase forward_phase, gradient_phase[4];
 } work;
 
@@ -94,47 +114,33 @@ static void prepare(work *w, const layer *l, int images) {
   const float *x = bench_floats(in), *dy = bench_floats(out);
   w->forward_phase = forward_phase(l);
   for (int i = 0; i < phases; i++) w->gradient_phase[i] = gradient_phase(l, i, &end);
-  w->forward = (clat_conv_args){images,
-                                l->size * l->size,
-                                side * side,
-                                l->in,
-                                l->out,
-                                l->in,
-                                l->out,
-                                l->out,
-                                1,
-                                &w->forward_phase,
-                                x,
-                                bench_floats(packed),
-                                bench_floats(out),
-                                NULL,
-                                NULL,
-                                0,
-                                NULL,
-                                NULL};
-  w->gradient = (clat_conv_args){images,
-                                 side * side,
-                                 l->size * l->size,
-                                 l->out,
-                                 l->in,
-                                 l->out,
-                                 l->in,
-                                 l->in,
-                                 phases,
-                                 w->gradient_phase,
-                                 dy,
-                                 bench_floats(packed),
-                                 bench_floats(in),
-                                 NULL,
-                                 NULL,
-                                 0,
-                                 NULL,
-                                 NULL};
+  w->forward = (clat_conv_args){
+      .images = images,
+      .in_pixels = l->size * l->size,
+      .out_pixels = side * side,
+      .in_channels = l->in,
+      .x_stride = l->in,
+      .phases = 1,
+      .phase = &w->forward_phase,
+      .x = x,
+      .packed = bench_floats(packed),
+      .out = {.channels = l->out, .y_stride = l->out, .residual_stride = l->out, .y = bench_floats(out)}};
+  w->gradient = (clat_conv_args){
+      .images = images,
+      .in_pixels = side * side,
+      .out_pixels = l->size * l->size,
+      .in_channels = l->out,
+      .x_stride = l->out,
+      .phases = phases,
+      .phase = w->gradient_phase,
+      .x = dy,
+      .packed = bench_floats(packed),
+      .out = {.channels = l->in, .y_stride = l->in, .residual_stride = l->in, .y = bench_floats(in)}};
   if (fused) {
-    w->forward.bias = bench_floats((size_t)l->out);
-    w->forward.relu = 1, w->forward.relu_bits = calloc(out, 1);
-    w->gradient.residual = bench_floats(in);
-    w->gradient.mask_bits = calloc(in, 1);
+    w->forward.out.bias = bench_floats((size_t)l->out);
+    w->forward.out.relu = 1, w->forward.out.relu_bits = calloc(out, 1);
+    w->gradient.out.residual = bench_floats(in);
+    w->gradient.out.mask_bits = calloc(in, 1);
   }
   w->pack = (clat_conv_pack_args){
       l->out, l->in, taps, 0, 1, &w->forward_phase, bench_floats(dw), (float *)w->forward.packed};
@@ -146,12 +152,50 @@ static void prepare(work *w, const layer *l, int images) {
       l->in, l->out, taps, w->grad.chunks, w->grad.partial, bench_floats(dw)};
 }
 
+/// The same operands as the direct algorithm's, and filters of its own.
+static clat_winograd_args winograd(const clat_conv_args *a, int in_side, int out_side) {
+  const size_t panels = (size_t)(a->out.channels + CLAT_PANEL - 1) / CLAT_PANEL;
+  return (clat_winograd_args){
+      .images = a->images,
+      .in_height = in_side,
+      .in_width = in_side,
+      .out_height = out_side,
+      .out_width = out_side,
+      .in_channels = a->in_channels,
+      .pad_height = 1,
+      .pad_width = 1,
+      .x_stride = a->x_stride,
+      .x = a->x,
+      .packed = bench_floats(panels * CLAT_WINOGRAD_POINTS * (size_t)a->in_channels * CLAT_PANEL),
+      .out = a->out};
+}
+
+static void prepare_winograd(work *w, const layer *l) {
+  const int side = l->size / l->stride;
+  w->stride = l->stride;
+  w->has_winograd = l->kernel == 3;
+  if (!w->has_winograd) return;
+  w->winograd = winograd(&w->forward, l->size, side);
+  w->winograd_gradient = winograd(&w->gradient, side, l->size);
+  w->winograd_pack = (clat_winograd_pack_args){l->out, l->in, 0, w->pack.weights,
+                                               (float *)w->winograd.packed};
+  const size_t sums = CLAT_WINOGRAD_POINTS * (size_t)l->in * ((size_t)(l->out + 15) / 16 * 16);
+  const int chunks = sums <= 600000 ? 4 : 1, blocks = 4 / chunks;
+  float *partial = bench_floats(sums * (size_t)chunks);
+  w->winograd_grad = (clat_winograd_weight_grad_args){
+      w->forward.images, l->size, l->size, l->size, l->size, l->in, l->out, 1, 1, l->in, l->out,
+      chunks, blocks, w->forward.x, w->gradient.x, partial};
+  w->winograd_reduce =
+      (clat_winograd_weight_grad_reduce_args){l->in, l->out, chunks, partial, w->reduce.dw};
+}
+
 static void release(work *w) {
-  const void *owned[] = {w->forward.x,    w->forward.packed,  w->forward.y,
-                         w->gradient.x,   w->gradient.packed, w->gradient.y,
+  const void *owned[] = {w->forward.x,    w->forward.packed,  w->forward.out.y,
+                         w->gradient.x,   w->gradient.packed, w->gradient.out.y,
                          w->pack.weights, w->grad.partial,    w->reduce.dw,
-                         w->forward.bias, w->forward.relu_bits, w->gradient.residual,
-                         w->gradient.mask_bits};
+                         w->winograd.packed, w->winograd_gradient.packed, w->winograd_grad.partial,
+                         w->forward.out.bias, w->forward.out.relu_bits, w->gradient.out.residual,
+                         w->gradient.out.mask_bits};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free((void *)owned[i]);
   for (int i = -1; i < w->gradient.phases; i++) {
     const clat_conv_phase *ph = i < 0 ? &w->forward_phase : &w->gradient_phase[i];
@@ -175,8 +219,18 @@ static double run_pass(const work *w, clat_isa isa, int pass) {
     if (pass == 1) share(k->gather, &w->gradient, w->gradient.images, t);
     if (pass == 2) share(k->grad, &w->grad, w->grad.chunks * w->grad.blocks, t);
     if (pass == 3) share(k->pack, &w->pack, (w->pack.out_channels + 15) / 16, t);
+    if (pass == 4) share(k->winograd[w->stride - 1].forward, &w->winograd, w->winograd.images, t);
+    if (pass == 5)
+      share(k->winograd[w->stride - 1].gradient, &w->winograd_gradient, w->winograd.images, t);
+    if (pass == 6)
+      share(k->winograd[w->stride - 1].pack, &w->winograd_pack, (w->pack.out_channels + 15) / 16,
+            t);
+    if (pass == 7)
+      share(k->winograd_grad, &w->winograd_grad,
+            w->winograd_grad.chunks * w->winograd_grad.blocks, t);
 #pragma omp barrier
     if (pass == 2) share(k->reduce, &w->reduce, w->reduce.out_channels, t);
+    if (pass == 7) share(k->winograd_reduce, &w->winograd_reduce, w->reduce.out_channels, t);
     spent[t] = bench_thread_now() - start;
   }
   double most = 0;
@@ -188,11 +242,13 @@ static void measure(const layer *l, clat_isa isa, int images, int repetitions) {
   static double time[PASSES][MOST], peak[MOST];
   const int side = l->size / l->stride;
   const double flops = 2.0 * images * side * side * l->kernel * l->kernel * l->in * l->out;
-  work w;
+  work w = {0};
   prepare(&w, l, images);
+  prepare_winograd(&w, l);
+  const int passes = !w.has_winograd ? DIRECT : w.stride == 1 ? PASSES : PASSES - 1;
   for (int r = -1; r < repetitions; r++) {
     if (r >= 0) peak[r] = peak_once(isa, THREADS);
-    for (int pass = 0; pass < PASSES; pass++) {
+    for (int pass = 0; pass < passes; pass++) {
       const double spent = run_pass(&w, isa, pass);
       if (r >= 0) time[pass][r] = spent;
     }
@@ -200,10 +256,11 @@ static void measure(const layer *l, clat_isa isa, int images, int repetitions) {
   const double rate = bench_median(peak, repetitions), most = peak[repetitions - 1];
   printf("%-8s %3d->%3d @%2d k%d s%d  peak %3.0f |", clat_isa_name(isa), l->in, l->out, l->size,
          l->kernel, l->stride, rate);
-  for (int pass = 0; pass < PASSES; pass++) {
+  for (int pass = 0; pass < passes; pass++) {
+    if (pass == DIRECT) printf("\n%38s Winograd |", "");
     const double median = bench_median(time[pass], repetitions), best = time[pass][0];
     printf(" %s %.3f ms", pass_names[pass], 1e3 * median);
-    if (pass < 3)
+    if (pass != 3 && pass != 6)
       printf(" %3.0f (%3.0f%%, best %3.0f%%) |", 1e-9 * flops / median,
              1e-7 * flops / median / rate, 1e-7 * flops / best / most);
   }

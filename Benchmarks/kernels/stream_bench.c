@@ -35,28 +35,15 @@ static float *numbers(int64_t count) {
   return p;
 }
 
-/// The yardstick: y = x + 3 z over the same images.
-typedef struct {
-  int64_t floats;
-  const float *x, *z;
-  float *y;
-} triad_args;
-
-static void triad(const void *args, int64_t begin, int64_t end, void *scratch) {
-  (void)scratch;
-  const triad_args a = *(const triad_args *)args;
-  const float *restrict x = a.x, *restrict z = a.z;
-  float *restrict y = a.y;
-  for (int64_t i = begin * a.floats; i < end * a.floats; i++) y[i] = x[i] + 3 * z[i];
-}
-
 /// Best of the repeats, in seconds.
 static double best(const bench *b, clat_kernel *kernel, const void *args) {
   int64_t bounds[MAX_THREADS + 1];
   void *scratch[MAX_THREADS];
   for (int t = 0; t <= b->threads; t++) bounds[t] = (int64_t)IMAGES * t / b->threads;
   for (int t = 0; t < b->threads; t++) scratch[t] = room(CLAT_SCRATCH_BYTES);
-  const clat_instruction in = {kernel, args, bounds, 0};
+  const void *slices[MAX_THREADS];
+  for (int t = 0; t < b->threads; t++) slices[t] = args;
+  const clat_instruction in = {kernel, slices, bounds, 0};
   const clat_section section = {&in, 1, 1};
   double shortest = 1e9;
   for (int i = 0; i < REPEATS; i++) {
@@ -126,7 +113,8 @@ int main(int argc, char **argv) {
   if (clat_team_pin(b.threads) != 0) fprintf(stderr, "threads are not pinned\n");
   printf("%d images of %d x %d x %d, %.1f MB a tensor, %d threads\n", IMAGES, size, size,
          b.channels, (double)b.floats * 4e-6, b.threads);
-  const triad_args yardstick = {(int64_t)b.pixels * b.channels, b.x, b.z, b.y};
+  const clat_triad_args yardstick = {(int64_t)b.pixels * b.channels, b.x, b.z, b.y};
+  clat_kernel *triad = clat_kernel_find("triad", clat_isa_best());
   report("triad", "-", best(&b, triad, &yardstick), (double)b.floats * 12);
   for (int isa = CLAT_ISA_PORTABLE; isa < CLAT_ISA_COUNT; isa++) {
     if (!clat_isa_supported((clat_isa)isa)) continue;

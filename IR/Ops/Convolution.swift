@@ -56,11 +56,21 @@ public struct ConvolutionShape: Hashable, Sendable {
     self.padWidth = padWidth
   }
 
+  /// - Throws: IRError where the attribute `algorithm` cannot serve the use.
+  private func checkAlgorithm(_ types: OpTypes, _ use: ConvolutionUse) throws {
+    let algorithm = try ConvolutionAlgorithm.of(types.attributes)
+    guard algorithm.supports(self, use) else {
+      throw IRError("algorithm '\(algorithm.rawValue)' does not serve \(filters) with this stride")
+    }
+  }
+
   /// The shape behind `conv2d(x, w)`.
   public static func forward(_ types: OpTypes) throws -> ConvolutionShape {
     try types.expect(0, .f32, rank: 4)
     try expectFilters(types, 1)
-    return try ConvolutionShape(input: types[0], filters: types[1], types: types)
+    let shape = try ConvolutionShape(input: types[0], filters: types[1], types: types)
+    try shape.checkAlgorithm(types, .forward)
+    return shape
   }
 
   /// The shape behind `conv2d_input_grad(dy, w)`, whose attribute `input` is [height, width].
@@ -72,6 +82,7 @@ public struct ConvolutionShape: Hashable, Sendable {
     let input = TensorType.f32(types[0].shape[0], height, width, types[1].shape[1])
     let shape = try ConvolutionShape(input: input, filters: types[1], types: types)
     try types.expect(0, shape.output, "dy")
+    try shape.checkAlgorithm(types, .inputGradient)
     return shape
   }
 
@@ -84,6 +95,7 @@ public struct ConvolutionShape: Hashable, Sendable {
     let filters = TensorType.f32(types[1].shape[3], types[0].shape[3], height, width)
     let shape = try ConvolutionShape(input: types[0], filters: filters, types: types)
     try types.expect(1, shape.output, "dy")
+    try shape.checkAlgorithm(types, .weightGradient)
     return shape
   }
 
@@ -127,6 +139,7 @@ public struct ConvolutionShape: Hashable, Sendable {
 private let geometry = [
   AttributeSpec("stride", .ints, default: .ints([1, 1])),
   AttributeSpec("pad", .ints, default: .ints([0, 0])),
+  ConvolutionAlgorithm.attribute,
 ]
 
 extension OpRegistry {
@@ -148,6 +161,12 @@ extension OpRegistry {
       OpSample(
         [.f32(2, 4, 4, 8), .f32(9, 8, 3, 3), .f32(9), .f32(2, 4, 4, 9)],
         ["pad": .ints([1, 1]), "epilogue": .string("shift+residual+relu+bits")]),
+      OpSample(
+        [.f32(2, 6, 9, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([1, 0]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 9, 6, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([1, 0]), "stride": .ints([2, 2]), "algorithm": .string("winograd")]),
     ],
     flops: { types, _ in (try? ConvolutionShape.forward(types).flops) ?? 0 },
     infer: { types in
@@ -204,6 +223,15 @@ extension OpRegistry {
         [
           "pad": .ints([1, 1]), "input": .ints([4, 4]), "epilogue": .string("residual+mask"),
         ]),
+      OpSample(
+        [.f32(2, 6, 7, 18), .f32(18, 17, 3, 3)],
+        ["pad": .ints([1, 0]), "input": .ints([6, 9]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 5, 3, 18), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([9, 6]),
+          "algorithm": .string("winograd"),
+        ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.inputGradient(types).flops) ?? 0 },
     infer: { types in
@@ -229,6 +257,9 @@ extension OpRegistry {
       OpSample(
         [.f32(3, 7, 6, 17), .f32(3, 4, 3, 18)],
         ["pad": .ints([1, 1]), "stride": .ints([2, 2]), "kernel": .ints([3, 3])]),
+      OpSample(
+        [.f32(3, 6, 9, 17), .f32(3, 6, 7, 18)],
+        ["pad": .ints([1, 0]), "kernel": .ints([3, 3]), "algorithm": .string("winograd")]),
     ],
     flops: { types, _ in (try? ConvolutionShape.weightGradient(types).flops) ?? 0 },
     infer: { types in [try ConvolutionShape.weightGradient(types).filters] },

@@ -1,6 +1,7 @@
 /// Withdraws the gradient requests and the updates of frozen parameters, before anything is
 /// differentiated, so that no work for them remains; multiplies gradients by element masks where
-/// these are requested; and runs the batch norms of frozen layers in evaluation mode.
+/// these are requested; and runs the batch norms of frozen layers in evaluation mode, unless the
+/// request leaves them as they are.
 func applyFreeze(_ graph: Graph, _ request: CompileRequest) throws -> Graph {
   var graph = graph
   for name in request.freeze.union(request.masks).sorted() {
@@ -12,6 +13,7 @@ func applyFreeze(_ graph: Graph, _ request: CompileRequest) throws -> Graph {
   let frozen = Set(request.freeze.compactMap { graph.input(named: $0)?.value })
   if !request.freeze.isEmpty {
     graph.header["freeze"] = .string(request.freeze.sorted().joined(separator: " "))
+    if !request.freezesBatchNorms { graph.header["freezes_batch_norms"] = .bool(false) }
   }
   var dropped = Set<ValueID>()
   /// Statistics that frozen batch norms hand on as they were.
@@ -24,7 +26,8 @@ func applyFreeze(_ graph: Graph, _ request: CompileRequest) throws -> Graph {
       try rewriter.requestGradient(node, frozen: frozen, masks: request.masks, names: names)
       for (operand, result) in zip(node.operands.dropFirst(), node.results)
       where frozen.contains(operand) { dropped.insert(result) }
-    } else if node.op == "batch_norm", frozen.contains(node.operands[1]) {
+    } else if request.freezesBatchNorms, node.op == "batch_norm", frozen.contains(node.operands[1])
+    {
       try rewriter.freezeBatchNorm(node)
       unchanged.formUnion(node.results.dropFirst(3).prefix(2))
     } else {

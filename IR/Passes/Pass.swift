@@ -2,16 +2,25 @@
 public struct CompileRequest: Sendable, Hashable {
   /// Names of features that become outputs `features.<name>`.
   public var taps: [String]
-  /// Parameters that must not change, by name. Their gradients are not computed, and a batch norm
-  /// whose gamma is among them runs in evaluation mode.
+  /// Parameters that must not change, by name. Their gradients are not computed.
   public var freeze: Set<String>
+  /// Whether a batch norm whose gamma is frozen runs in evaluation mode. Otherwise it runs as the
+  /// graph has it; in training mode its running statistics go on changing.
+  public var freezesBatchNorms: Bool
   /// Parameters whose gradient is multiplied element by element by the input `mask.<name>`.
   public var masks: Set<String>
+  /// How convolutions are computed.
+  public var convolution: ConvolutionPolicy
 
-  public init(taps: [String] = [], freeze: Set<String> = [], masks: Set<String> = []) {
+  public init(
+    taps: [String] = [], freeze: Set<String> = [], masks: Set<String> = [],
+    freezesBatchNorms: Bool = true, convolution: ConvolutionPolicy = .auto
+  ) {
     self.taps = taps
     self.freeze = freeze
+    self.freezesBatchNorms = freezesBatchNorms
     self.masks = masks
+    self.convolution = convolution
   }
 }
 

@@ -1,5 +1,4 @@
-/// The compiler's graph passes, in order. One place is still to be filled: in `selectKernels` the
-/// choice of Winograd beside the direct algorithm.
+/// The compiler's graph passes, in order.
 ///
 /// What follows them works on the program: schedule, in-place aliasing, memory plan, partition,
 /// barriers.
@@ -17,7 +16,9 @@ public enum Pipeline {
       Pass("assignStages", level: .differentiated) { $0.withStages() },
       Pass("fuseEpilogues", level: .differentiated, fuseEpilogues),
       Pass("fuseElementwise", level: .differentiated, fuseElementwise),
-      Pass("selectKernels", level: .differentiated, selectKernels),
+      Pass("selectKernels", level: .differentiated) {
+        try selectKernels($0, request.convolution)
+      },
     ]
   }
 }

@@ -1,4 +1,6 @@
 #include "conv_reference.h"
+#include "winograd_points.h"
+#include "winograd_strided_points.h"
 
 #include <string.h>
 
@@ -10,10 +12,20 @@
 
 #include "../gemm/tile.inc.h"
 
+#include "../gemm/column.inc.h"
+
 #include "copy_row.inc.h"
 #include "finish.inc.h"
+#include "window.inc.h"
+
 #include "few_channels.inc.h"
 #include "gather.inc.h"
 #include "pack.inc.h"
 #include "weight_grad.inc.h"
 #include "weight_grad_reduce.inc.h"
+#include "winograd_input.inc.h"
+#include "winograd_block.inc.h"
+#include "winograd.inc.h"
+#include "winograd_pack.inc.h"
+#include "winograd_strided.inc.h"
+#include "winograd_weight_grad.inc.h"

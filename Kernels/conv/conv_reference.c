@@ -23,23 +23,25 @@ static double gather_sum(const clat_conv_args *a, const clat_conv_phase *ph, int
   return sum;
 }
 
-static void gather_pixel(const clat_conv_args *a, const clat_conv_phase *ph, int64_t image, int p) {
-  const int64_t pixel = image * a->out_pixels + ph->out[p];
-  const int channels = a->out_channels;
-  uint8_t *bits = a->relu && a->relu_bits ? a->relu_bits + pixel * ((channels + 7) / 8) : NULL;
-  if (bits) memset(bits, 0, (size_t)(channels + 7) / 8);
-  for (int n = 0; n < channels; n++) {
-    float y = (float)gather_sum(a, ph, image, p, n);
-    if (a->bias) y += a->bias[n];
-    if (a->residual) y += a->residual[pixel * a->residual_stride + n];
-    if (a->relu) {
-      if (bits) bits[n / 8] |= (uint8_t)((y > 0) << (n % 8));
-      y = y <= 0 ? 0 : y; // not `y > 0 ? y : 0`, which would hide a NaN
-    } else if (a->mask_bits && !bit(a->mask_bits, pixel, channels, n)) {
-      y = 0;
-    }
-    a->y[pixel * a->y_stride + n] = y;
+/// The epilogue of one pixel's channel n.
+void clat_finish_reference(const clat_epilogue *e, int64_t pixel, int n, double sum) {
+  uint8_t *bits = e->relu && e->relu_bits ? e->relu_bits + pixel * ((e->channels + 7) / 8) : NULL;
+  float y = (float)sum;
+  if (e->bias) y += e->bias[n];
+  if (e->residual) y += e->residual[pixel * e->residual_stride + n];
+  if (e->relu) {
+    if (bits && n % 8 == 0) bits[n / 8] = 0;
+    if (bits) bits[n / 8] |= (uint8_t)((y > 0) << (n % 8));
+    y = y <= 0 ? 0 : y; // not `y > 0 ? y : 0`, which would hide a NaN
+  } else if (e->mask_bits && !bit(e->mask_bits, pixel, e->channels, n)) {
+    y = 0;
   }
+  e->y[pixel * e->y_stride + n] = y;
+}
+
+static void gather_pixel(const clat_conv_args *a, const clat_conv_phase *ph, int64_t image, int p) {
+  for (int n = 0; n < a->out.channels; n++)
+    clat_finish_reference(&a->out, image * a->out_pixels + ph->out[p], n, gather_sum(a, ph, image, p, n));
 }
 
 void clat_conv_gather_reference(const void *args, int64_t begin, int64_t end, void *scratch) {

@@ -7,4 +7,12 @@
 clat_kernel clat_conv_gather_reference, clat_conv_pack_reference, clat_conv_weight_grad_reference,
     clat_conv_weight_grad_reduce_reference;
 
+/// The epilogue of one pixel's channel n, in channel order.
+void clat_finish_reference(const clat_epilogue *e, int64_t pixel, int n, double sum);
+
+/// Packs filters by their transform, u[CLAT_WINOGRAD_POINTS] of w[9].
+typedef void clat_filter_transform(double *u, const double *w);
+void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int64_t begin,
+                                          int64_t end, clat_filter_transform *transform);
+
 #endif

@@ -8,6 +8,8 @@
 #define POINTER_BYTES (BLOCK_PIXELS * 8) // of the table where rows are copied
 #define COPY_BYTES (24 << 10)            // of copied rows, which stay in L1
 #define PHASE_PIXELS 1024                // of input that all phases read before the next images
+#define EMPTY_PIXELS 256                 // the same where phases without taps only write
+#define PHASES 64                        // at most
 
 typedef struct {
   const clat_conv_args *a;
@@ -22,15 +24,15 @@ typedef struct {
   float *sums;                       // [tile][TILE_ROWS][TILE_PANELS][16]
 } gather_plan;
 
-INLINE void finish_tile(const clat_conv_args *a, const float *sums, const int64_t *pixel, int rows,
+INLINE void finish_tile(const clat_epilogue *e, const float *sums, const int64_t *pixel, int rows,
                         int n, int panels) {
   for (int i = 0; i < rows; i++)
     for (int p = 0; p < panels; p++) {
-      const int lanes = a->out_channels - n - p * 16;
+      const int lanes = e->channels - n - p * 16;
       v16 s;
       load16(&s, sums + (i * panels + p) * 16);
-      if (lanes >= 16) finish_panel(a, pixel[i], n + p * 16, 16, &s);
-      else finish_panel(a, pixel[i], n + p * 16, lanes, &s);
+      if (lanes >= 16) finish_panel(e, pixel[i], n + p * 16, 16, &s);
+      else finish_panel(e, pixel[i], n + p * 16, lanes, &s);
     }
 }
 
@@ -62,8 +64,8 @@ static void address_block(const gather_plan *g, int64_t count) {
 static void prefetch_outputs(const clat_conv_args *a, const int64_t *pixel, int rows, int n,
                              int panels) {
   for (int i = 0; i < rows; i++) {
-    const float *y = a->y + pixel[i] * a->y_stride + n;
-    const float *residual = a->residual ? a->residual + pixel[i] * a->residual_stride + n : NULL;
+    const float *y = a->out.y + pixel[i] * a->out.y_stride + n;
+    const float *residual = a->out.residual ? a->out.residual + pixel[i] * a->out.residual_stride + n : NULL;
     for (int p = 0; p < panels; p++) {
       __builtin_prefetch(y + p * 16, 1);
       if (residual) __builtin_prefetch(residual + p * 16);
@@ -108,22 +110,45 @@ static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels,
     if (first) prefetch_inputs(g, q);
     if (last) prefetch_outputs(a, g->pixel + q, rows, n, panels);
     gather_kernels[panels - 1][rows](&tile);
-    if (last) finish_tile(a, tile.sums, g->pixel + q, rows, n, panels);
+    if (last)
+      FINISH_USUAL(&a->out, finish_tile(usual, tile.sums, g->pixel + q, rows, n, panels));
   }
 }
 
-/// A phase without taps: the epilogue of zeros.
-static void gather_nothing(const clat_conv_args *a, const clat_conv_phase *phase, int64_t begin,
-                           int64_t end) {
-  for (int64_t image = begin; image < end; image++)
-    for (int64_t p = 0; p < phase->pixels; p++)
-      for (int n = 0; n < a->out_channels; n += 16) {
+/// The phase without taps whose next pixel comes first; -1 at the end. `at` counts those taken.
+INLINE int next_empty(const clat_conv_args *a, const int32_t *at) {
+  int first = -1;
+  for (int i = 0; i < a->phases; i++) {
+    const clat_conv_phase *ph = &a->phase[i];
+    if (ph->taps == 0 && at[i] < ph->pixels &&
+        (first < 0 || ph->out[at[i]] < a->phase[first].out[at[first]]))
+      first = i;
+  }
+  return first;
+}
+
+/// In runs of pixels that lie equally far apart, which are a phase's share of a row.
+INLINE void finish_empty(const clat_conv_args *a, const clat_epilogue *e, int64_t image) {
+  int32_t at[PHASES] = {0};
+  for (int i; (i = next_empty(a, at)) >= 0;) {
+    const clat_conv_phase *ph = &a->phase[i];
+    const int64_t first = image * a->out_pixels;
+    const int32_t start = at[i], *out = ph->out;
+    do {
+      for (int n = 0; n < e->channels; n += 16) {
         v16 zero = (v16)0.0f;
-        const int lanes = a->out_channels - n;
-        const int64_t pixel = image * a->out_pixels + phase->out[p];
-        if (lanes >= 16) finish_panel(a, pixel, n, 16, &zero);
-        else finish_panel(a, pixel, n, lanes, &zero);
+        const int lanes = e->channels - n;
+        if (lanes >= 16) finish_panel(e, first + out[at[i]], n, 16, &zero);
+        else finish_panel(e, first + out[at[i]], n, lanes, &zero);
       }
+    } while (++at[i] < ph->pixels && out[at[i]] - out[at[i] - 1] == out[start + 1] - out[start]);
+  }
+}
+
+/// Phases without taps: the epilogue of zeros, all phases' rows in the order of memory.
+static void gather_nothing(const clat_conv_args *a, int64_t begin, int64_t end) {
+  for (int64_t image = begin; image < end; image++)
+    FINISH_USUAL(&a->out, finish_empty(a, usual, image));
 }
 
 /// How a phase is cut. Sums depend on the chunks, so these depend on shapes alone.
@@ -160,8 +185,8 @@ static void gather_phase(const clat_conv_args *a, const clat_conv_phase *phase, 
   for (g.start = 0; g.start < g.total; g.start += g.block) {
     const int64_t count = min64(g.block, g.total - g.start);
     address_block(&g, count);
-    for (int n = 0; n < a->out_channels; n += TILE_PANELS * 16) {
-      const int panels = (int)min64(TILE_PANELS, (a->out_channels - n + 15) / 16);
+    for (int n = 0; n < a->out.channels; n += TILE_PANELS * 16) {
+      const int panels = (int)min64(TILE_PANELS, (a->out.channels - n + 15) / 16);
       for (int64_t tap = 0; tap < g.taps; tap += g.group)
         for (int64_t skip = 0; skip < g.channels; skip += g.part)
           gather_chunk(&g, count, n, panels, tap, skip);
@@ -171,25 +196,33 @@ static void gather_phase(const clat_conv_args *a, const clat_conv_phase *phase, 
 
 void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end, void *scratch) {
   const clat_conv_args *a = args;
-  for (int i = 0; i < a->phases; i++)
-    if ((int64_t)a->phase[i].taps * TILE_ROWS * (int64_t)sizeof(float *) > TABLE_BYTES) {
-      clat_conv_gather_reference(args, begin, end, scratch); // kernels beyond 68 by 68
-      return;
-    }
+  int empty = 0, large = a->phases > PHASES; // strides beyond 8, kernels beyond 68 by 68
+  for (int i = 0; i < a->phases; i++) {
+    large |= (int64_t)a->phase[i].taps * TILE_ROWS * (int64_t)sizeof(float *) > TABLE_BYTES;
+    empty |= a->phase[i].taps == 0;
+  }
+  if (large) {
+    clat_conv_gather_reference(args, begin, end, scratch);
+    return;
+  }
+  few_plan fews[FEW_PHASES];
+  const int few = plan_fews(a, fews, scratch);
 #ifdef SLIDE_BLOCK
   slide_plan slides[SLIDE_PHASES];
-  const int slide = plan_slides(a, slides, scratch);
+  const int slide = !few && plan_slides(a, slides, scratch);
 #endif
-  const int64_t together = a->phases == 1 ? end - begin : max64(1, PHASE_PIXELS / a->in_pixels);
-  for (int64_t first = begin; first < end; first += together)
+  const int64_t pixels = (empty ? EMPTY_PIXELS : PHASE_PIXELS) / a->in_pixels;
+  const int64_t together = a->phases == 1 ? end - begin : max64(1, pixels);
+  for (int64_t first = begin; first < end; first += together) {
+    const int64_t last = min64(end, first + together);
+    if (empty) gather_nothing(a, first, last);
     for (int i = 0; i < a->phases; i++) {
-      const int64_t last = min64(end, first + together);
-      if (a->phase[i].taps == 0) gather_nothing(a, &a->phase[i], first, last);
-      else if (few_channels_fit(a, &a->phase[i]))
-        gather_few_channels(a, &a->phase[i], first, last, scratch);
+      if (a->phase[i].taps == 0) continue;
+      if (few) gather_few_channels(a, &a->phase[i], &fews[i], first, last, scratch);
 #ifdef SLIDE_BLOCK
       else if (slide) slide_phase(a, &a->phase[i], &slides[i], first, last, scratch);
 #endif
       else gather_phase(a, &a->phase[i], first, last, scratch);
     }
+  }
 }

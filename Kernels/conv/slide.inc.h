@@ -1,9 +1,8 @@
-// Convolutions with few input channels whose taps form a window that slides over a grid, which the
-// offset table itself must show. Blocks of the input are copied with their padding, in blocks of 16
-// channels, so that a register tile reads from one address at constant distances.
+// Convolutions with few input channels whose taps form a window. Blocks of the input are copied
+// with their padding, in blocks of 16 channels, so that a register tile reads from one address at
+// constant distances.
 
 #define SLIDE_PHASES 4
-#define SLIDE_MAPS (64 << 10) // pixels of all phases' padded input
 #define SLIDE_COPY (6 << 10)  // floats of copied input, which stay in L1 beside a panel's weights
 #define SLIDE_ROWS 8          // of output in a block, even where they do not
 #define SLIDE_CHANNELS 64     // at most; wider layers fill two panels well, whatever their taps
@@ -13,91 +12,29 @@
 #define SLIDE_SUMS (SLIDE_TILE_PIXELS * 16)
 #define SLIDE_BEYOND (40 * SLIDE_BLOCK) // floats that a row's last tile may read beyond it
 #define SLIDE_ROOM \
-  (CLAT_SCRATCH_BYTES / 4 - SLIDE_MAPS - SLIDE_SUMS - SLIDE_BEYOND) // floats for copies
+  (CLAT_SCRATCH_BYTES / 4 - WINDOW_MAPS - SLIDE_SUMS - SLIDE_BEYOND) // floats for copies
 
 typedef struct {
-  int64_t width, height;         // output pixels of a row, rows of the phase
-  int64_t line, lines, stride;   // taps of a line, lines, input pixels between output pixels
-  int64_t map_width, map_height; // input pixels of a row with its padding, rows
-  int64_t across, down;          // input pixels and rows from one output pixel's to the next's
-  int64_t tile_width;            // of SLIDE_TILE_PIXELS
-  int64_t block_rows;            // of output, that share a copy
-  int backwards;                 // the taps run against the input
+  window w;
+  int64_t tile_width; // of SLIDE_TILE_PIXELS
+  int64_t block_rows; // of output, that share a copy
   slide_kernel *kernel;
-  int32_t *map; // [map_height][map_width] input pixel, -1 in the padding
 } slide_plan;
-
-/// The input pixel at the window's v-th place.
-INLINE int32_t window(const clat_conv_phase *ph, const slide_plan *s, int64_t p, int64_t v) {
-  return ph->in[p * ph->taps + (s->backwards ? ph->taps - 1 - v : v)];
-}
-
-/// A pixel p such that all taps of p and of p + 1 lie inside, or -1.
-static int64_t inner_pixel(const clat_conv_phase *ph) {
-  int64_t inside = 0;
-  for (int64_t p = ph->pixels / 2; p < ph->pixels; p++) {
-    int32_t any = 0;
-    for (int64_t t = 0; t < ph->taps; t++) any |= ph->in[p * ph->taps + t];
-    inside = any < 0 ? 0 : inside + 1;
-    if (inside == 2) return p - 1;
-  }
-  return -1;
-}
-
-/// Pixels until the window no longer slides along the row.
-static int64_t row_width(const clat_conv_phase *ph, const slide_plan *s, int64_t inner) {
-  if (s->line == 1 && s->lines == 1) return ph->pixels % 16 ? 8 : 16; // of any width
-  if (s->line == 1) { // until the second line sees what the first saw
-    for (int64_t p = 1; inner + p < ph->pixels; p++)
-      if (window(ph, s, inner, 1) == window(ph, s, inner + p, 0)) return p;
-    return ph->pixels;
-  }
-  for (int64_t p = 1; p < ph->pixels; p++)
-    for (int64_t first = 0; first < ph->taps; first += s->line)
-      for (int64_t v = first; v + s->stride < first + s->line; v++)
-        if (window(ph, s, p, v) != window(ph, s, p - 1, v + s->stride)) return p;
-  return ph->pixels;
-}
-
-/// Lays a window's pixels out, or returns nonzero bits where they differ from the map's.
-INLINE int32_t map_pixel(const slide_plan *s, const int32_t *in, int32_t *map, int verify) {
-  const int64_t step = s->backwards ? -1 : 1;
-  int32_t wrong = 0;
-  for (int64_t i = 0; i < s->lines; i++, map += s->map_width)
-    for (int64_t j = 0; j < s->line; j++, in += step) {
-      if (verify) wrong |= map[j] ^ *in;
-      else map[j] = *in;
-    }
-  return wrong;
-}
-
-/// Lays the map out and holds every entry of the offset table against it.
-static int map_window(const clat_conv_phase *ph, const slide_plan *s) {
-  int32_t wrong = 0;
-  for (int64_t i = 0; i < s->map_width * s->map_height; i++) s->map[i] = -1;
-  for (int verify = 0; verify < 2; verify++) {
-    const int32_t *in = ph->in + (s->backwards ? ph->taps - 1 : 0);
-    for (int64_t y = 0; y < s->height; y++)
-      for (int64_t c = 0; c < s->width; c++, in += ph->taps)
-        wrong |= map_pixel(s, in, s->map + y * s->down * s->map_width + c * s->across, verify);
-  }
-  return wrong == 0;
-}
 
 static slide_kernel *find_slide_kernel(slide_plan *s) {
   static slide_kernel *const wide[] = {0, slide_1x16_1_1, slide_1x16_2_1, slide_1x16_3_1},
                              *const high[] = {0, slide_2x8_1_1, slide_2x8_2_1, slide_2x8_3_1};
-  const int64_t narrow = (s->width + 7) / 8 * 8, whole = (s->width + 15) / 16 * 16;
+  const int64_t narrow = (s->w.width + 7) / 8 * 8, whole = (s->w.width + 15) / 16 * 16;
   const int high_tile = narrow < whole;
   s->tile_width = high_tile ? 8 : 16;
-  if (4 * s->width < 3 * (high_tile ? narrow : whole)) return NULL; // tiles mostly empty
-  if (s->line == 1 || s->stride == 1) return (high_tile ? high : wide)[s->line];
-  if (s->line == 3 && s->stride == 2) return high_tile ? slide_2x8_3_2 : slide_1x16_3_2;
+  if (4 * s->w.width < 3 * (high_tile ? narrow : whole)) return NULL; // tiles mostly empty
+  if (s->w.line == 1 || s->w.stride == 1) return (high_tile ? high : wide)[s->w.line];
+  if (s->w.line == 3 && s->w.stride == 2) return high_tile ? slide_2x8_3_2 : slide_1x16_3_2;
   return NULL;
 }
 
 /// Rows of output in a block; 0 where scratch has no room for them.
-static int64_t block_rows(const clat_conv_args *a, const slide_plan *s) {
+static int64_t block_rows(const clat_conv_args *a, const window *s) {
   const int64_t blocks = (a->in_channels + SLIDE_BLOCK - 1) / SLIDE_BLOCK,
                 row = s->map_width * SLIDE_BLOCK * blocks;
   const int64_t near = (SLIDE_COPY / row - s->lines) / s->down + 1;
@@ -105,30 +42,14 @@ static int64_t block_rows(const clat_conv_args *a, const slide_plan *s) {
   return min64(min64(max64(SLIDE_ROWS, near / 2 * 2), s->height), max64(0, most));
 }
 
-/// Finds the window in a phase's table, and lays its map out in `room` pixels; leaves no kernel
-/// where there is none that a tile exists for.
+/// Finds a phase's window, with its map in `room` pixels; leaves no kernel where no tile exists.
 static void plan_slide(const clat_conv_args *a, const clat_conv_phase *ph, slide_plan *s,
                        int32_t *map, int64_t room) {
-  *s = (slide_plan){.map = map, .line = 1};
-  if (ph->taps < 1 || ph->taps * (int64_t)a->in_channels > SLIDE_DEPTH) return;
-  const int64_t inner = inner_pixel(ph);
-  if (inner < 0) return;
-  const int32_t *in = ph->in + inner * ph->taps;
-  s->backwards = ph->taps > 1 && in[1] < in[0];
-  while (s->line < ph->taps && in[s->line] - in[s->line - 1] == (s->backwards ? -1 : 1)) s->line++;
-  s->lines = ph->taps / s->line;
-  s->stride = in[ph->taps] - in[0];
-  if (s->line > 3 || s->lines * s->line != ph->taps) return;
-  if (s->stride < 1 || (ph->taps > 1 && s->stride > 2)) return;
-  s->across = s->line == 1 ? 1 : s->stride, s->down = s->lines == 1 ? 1 : s->stride;
-  s->width = row_width(ph, s, inner);
-  s->height = ph->pixels / s->width;
-  if (s->width * s->height != ph->pixels) return;
-  s->map_width = (s->width - 1) * s->across + s->line;
-  s->map_height = (s->height - 1) * s->down + s->lines;
-  s->block_rows = block_rows(a, s);
-  if (s->block_rows < 1 || s->map_width * s->map_height > room || !map_window(ph, s)) return;
-  s->kernel = find_slide_kernel(s);
+  s->kernel = NULL;
+  if (ph->taps * (int64_t)a->in_channels > SLIDE_DEPTH) return;
+  if (!find_window(ph, &s->w, map, room) || s->w.line > 3) return;
+  s->block_rows = block_rows(a, &s->w);
+  if (s->block_rows >= 1) s->kernel = find_slide_kernel(s);
 }
 
 /// Plans all phases, which share scratch; 0 unless every one that has taps slides.
@@ -139,10 +60,9 @@ static int plan_slides(const clat_conv_args *a, slide_plan *plans, char *scratch
   if (a->in_channels > (taps > 1 ? SLIDE_CHANNELS : SLIDE_CHANNELS_1)) return 0;
   for (int i = 0; i < a->phases; i++) {
     if (a->phase[i].taps == 0) continue;
-    if (few_channels_fit(a, &a->phase[i])) return 0;
-    plan_slide(a, &a->phase[i], &plans[i], (int32_t *)scratch + used, SLIDE_MAPS - used);
+    plan_slide(a, &a->phase[i], &plans[i], (int32_t *)scratch + used, WINDOW_MAPS - used);
     if (!plans[i].kernel) return 0;
-    used += plans[i].map_width * plans[i].map_height;
+    used += plans[i].w.map_width * plans[i].w.map_height;
   }
   return 1;
 }
@@ -150,8 +70,8 @@ static int plan_slides(const clat_conv_args *a, slide_plan *plans, char *scratch
 /// Rows of the padded input, [channel block][row][pixel][SLIDE_BLOCK].
 static void copy_rows(const clat_conv_args *a, const slide_plan *s, const float *x, int64_t row,
                       int64_t rows, int64_t block_stride, float *to) {
-  const int32_t *map = s->map + row * s->map_width;
-  const int64_t pixels = rows * s->map_width;
+  const int32_t *map = s->w.map + row * s->w.map_width;
+  const int64_t pixels = rows * s->w.map_width;
   for (int64_t c = 0; c < a->in_channels; c += SLIDE_BLOCK, to += block_stride) {
     const int lanes = (int)min64(SLIDE_BLOCK, a->in_channels - c);
     for (int64_t i = 0; i < pixels; i++) {
@@ -179,39 +99,27 @@ INLINE void prefetch_tile(const clat_conv_args *a, const int32_t *out, int64_t i
                           int64_t n) {
   for (int64_t j = 0; j < wide; j++) {
     const int64_t pixel = image * a->out_pixels + out[j];
-    __builtin_prefetch(a->y + pixel * a->y_stride + n, 1);
-    if (a->residual) __builtin_prefetch(a->residual + pixel * a->residual_stride + n);
+    __builtin_prefetch(a->out.y + pixel * a->out.y_stride + n, 1);
+    if (a->out.residual) __builtin_prefetch(a->out.residual + pixel * a->out.residual_stride + n);
   }
 }
 
-INLINE void finish_row(const clat_conv_args *a, const float *sums, const int32_t *out,
-                       int64_t image, int64_t wide, int64_t n) {
-  const int lanes = (int)min64(16, a->out_channels - n);
+INLINE void finish_row(const clat_epilogue *e, const float *sums, const int32_t *out,
+                       int64_t first, int64_t wide, int64_t n) {
+  const int lanes = (int)min64(16, e->channels - n);
   for (int64_t j = 0; j < wide; j++) {
-    const int64_t pixel = image * a->out_pixels + out[j];
     v16 sum;
     load16(&sum, sums + j * 16);
-    if (lanes == 16) finish_panel(a, pixel, (int)n, 16, &sum);
-    else finish_panel(a, pixel, (int)n, lanes, &sum);
+    if (lanes == 16) finish_panel(e, first + out[j], (int)n, 16, &sum);
+    else finish_panel(e, first + out[j], (int)n, lanes, &sum);
   }
 }
 
-/// The epilogue of one row of a tile; the usual ones without a question at every pixel.
+/// The epilogue of one row of a tile.
 static void slide_finish(const clat_conv_args *a, const float *sums, const int32_t *out,
                          int64_t image, int64_t wide, int64_t n) {
-  clat_conv_args known = *a;
-  if (!a->residual && !a->relu && !a->mask_bits && !a->bias) {
-    known.residual = known.bias = NULL, known.mask_bits = NULL, known.relu = 0;
-    finish_row(&known, sums, out, image, wide, n);
-  } else if (a->bias && a->relu && a->relu_bits && !a->residual) {
-    known.residual = NULL, known.relu = 1;
-    finish_row(&known, sums, out, image, wide, n);
-  } else if (a->residual && a->mask_bits && !a->bias && !a->relu) {
-    known.bias = NULL, known.relu = 0;
-    finish_row(&known, sums, out, image, wide, n);
-  } else {
-    finish_row(&known, sums, out, image, wide, n);
-  }
+  const int64_t first = image * a->out_pixels;
+  FINISH_USUAL(&a->out, finish_row(usual, sums, out, first, wide, n));
 }
 
 /// One panel of a block from channel n on.
@@ -222,48 +130,49 @@ static void slide_panel(slide_block *g, int64_t n) {
   slide_tile tile = g->tile;
   tile.weights += n * g->phase->taps * a->in_channels;
   for (int64_t y = 0; y < g->rows; y += height)
-    for (int64_t c = 0; c < s->width; c += s->tile_width) {
-      const int64_t wide = min64(s->tile_width, s->width - c), high = min64(height, g->rows - y);
-      const int32_t *out = g->phase->out + (g->first + y) * s->width + c;
-      tile.x = g->tile.x + y * tile.tile_stride + c * s->across * SLIDE_BLOCK;
-      for (int64_t i = 0; i < high; i++) prefetch_tile(a, out + i * s->width, g->image, wide, n);
+    for (int64_t c = 0; c < s->w.width; c += s->tile_width) {
+      const int64_t wide = min64(s->tile_width, s->w.width - c), high = min64(height, g->rows - y);
+      const int32_t *out = g->phase->out + (g->first + y) * s->w.width + c;
+      tile.x = g->tile.x + y * tile.tile_stride + c * s->w.across * SLIDE_BLOCK;
+      for (int64_t i = 0; i < high; i++) prefetch_tile(a, out + i * s->w.width, g->image, wide, n);
       const float *end = g->next + g->share < g->end ? g->next + g->share : g->end;
       if (n == 0)
         for (; g->next < end; g->next += 16) __builtin_prefetch(g->next, 0, 2);
       s->kernel(&tile);
       for (int64_t i = 0; i < high; i++)
-        slide_finish(a, tile.sums + i * s->tile_width * 16, out + i * s->width, g->image, wide, n);
+        slide_finish(a, tile.sums + i * s->tile_width * 16, out + i * s->w.width, g->image, wide,
+                     n);
     }
 }
 
 static void slide_phase(const clat_conv_args *a, const clat_conv_phase *phase, const slide_plan *s,
                         int64_t begin, int64_t end, char *scratch) {
-  const int64_t row = s->map_width * SLIDE_BLOCK, height = s->block_rows,
+  const int64_t row = s->w.map_width * SLIDE_BLOCK, height = s->block_rows,
                 image_floats = (int64_t)a->in_pixels * a->x_stride, depth = a->in_channels * 16;
   const int64_t tile_height = SLIDE_TILE_PIXELS / s->tile_width,
                 tiles = (height + tile_height - 1) / tile_height *
-                        ((s->width + s->tile_width - 1) / s->tile_width);
-  float *sums = (float *)(scratch + SLIDE_MAPS * sizeof(int32_t)), *copies = sums + SLIDE_SUMS;
+                        ((s->w.width + s->tile_width - 1) / s->tile_width);
+  float *sums = (float *)(scratch + WINDOW_MAPS * sizeof(int32_t)), *copies = sums + SLIDE_SUMS;
   slide_block g = {.a = a, .phase = phase, .s = s, .end = a->x + end * image_floats};
-  g.share = (image_floats * height / s->height / tiles + 15) / 16 * 16;
+  g.share = (image_floats * height / s->w.height / tiles + 15) / 16 * 16;
   g.tile = (slide_tile){
       .x = copies,
       .row_stride = row,
-      .tile_stride = row * s->down,
-      .block_stride = ((height - 1) * s->down + s->lines) * row,
+      .tile_stride = row * s->w.down,
+      .block_stride = ((height - 1) * s->w.down + s->w.lines) * row,
       .channels = a->in_channels,
-      .lines = s->lines,
-      .weights = a->packed + phase->packed_offset + (s->backwards ? phase->taps - 1 : 0) * depth,
-      .tap_stride = s->backwards ? -depth : depth,
+      .lines = s->w.lines,
+      .weights = a->packed + phase->packed_offset + (s->w.backwards ? phase->taps - 1 : 0) * depth,
+      .tap_stride = s->w.backwards ? -depth : depth,
       .sums = sums,
   };
   for (g.image = begin; g.image < end; g.image++)
-    for (g.first = 0; g.first < s->height; g.first += height) {
+    for (g.first = 0; g.first < s->w.height; g.first += height) {
       const float *x = a->x + g.image * image_floats;
-      g.rows = min64(height, s->height - g.first);
-      g.next = x + image_floats * (g.first + g.rows) / s->height;
-      copy_rows(a, s, x, g.first * s->down, (g.rows - 1) * s->down + s->lines, g.tile.block_stride,
-                copies);
-      for (int64_t n = 0; n < a->out_channels; n += 16) slide_panel(&g, n);
+      g.rows = min64(height, s->w.height - g.first);
+      g.next = x + image_floats * (g.first + g.rows) / s->w.height;
+      copy_rows(a, s, x, g.first * s->w.down, (g.rows - 1) * s->w.down + s->w.lines,
+                g.tile.block_stride, copies);
+      for (int64_t n = 0; n < a->out.channels; n += 16) slide_panel(&g, n);
     }
 }

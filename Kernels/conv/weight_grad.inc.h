@@ -79,6 +79,7 @@ static int64_t copy_tap(const grad_block *g, int64_t tap, int64_t c, int64_t row
     if (in >= 0) {
       const float *x = a->x + (image * a->in_pixels + in) * a->x_stride + c;
       float *to = g->x + found * GRAD_ROWS;
+      for (int64_t i = 0; i < GRAD_ROWS; i += 16) __builtin_prefetch(x + rows + i, 0, 2); // the next rows
       if (rows == GRAD_ROWS) memcpy(to, x, GRAD_ROWS * sizeof *to);
       else memcpy(to, x, (size_t)rows * sizeof *to);
       g->from[found++] = (int32_t)q;

@@ -45,6 +45,37 @@ typedef void gather_kernel(const gather_tile *);
   }
 
 typedef struct {
+  const float *x; // R rows of `steps` floats, x_stride apart
+  int64_t x_stride, steps;
+  const float *weights; // [k][16], and the second panel after panel_stride
+  int64_t panel_stride;
+  const float *ahead; // [k][16] that are asked for meanwhile
+  float *sums;        // [R][P][16]
+} multiply_tile;
+
+typedef void multiply_kernel(const multiply_tile *);
+
+#define MULTIPLY_TILE(R, P)                                                             \
+  static void multiply_##R##x##P(const multiply_tile *a) {                              \
+    v16 acc[R][P];                                                                      \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
+        acc[i][p] = (v16)0.0f;                                                          \
+    const int64_t steps = a->steps, row = a->x_stride, panel = a->panel_stride;         \
+    const float *x = a->x, *w = a->weights, *ahead = a->ahead;                          \
+    for (int64_t k = 0; k < steps; k++, x++, w += 16, ahead += 16) {                    \
+      v16 b[P];                                                                         \
+      __builtin_prefetch(ahead, 0, 2);                                                  \
+      UNROLL for (int p = 0; p < P; p++) load16(&b[p], w + p * panel);                  \
+      UNROLL for (int i = 0; i < R; i++) {                                              \
+        const v16 xk = (v16)x[i * row];                                                 \
+        UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                      \
+      }                                                                                 \
+    }                                                                                   \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
+        store16(a->sums + (i * P + p) * 16, &acc[i][p]);                                \
+  }
+
+typedef struct {
   const float *x;                  // [steps] R floats each, x_stride apart
   const float *const *b;           // [steps] P * 16 floats each
   int64_t steps, x_stride, stride; // stride: from a row of the sums to the next
@@ -76,59 +107,96 @@ typedef void outer_kernel(const outer_tile *);
         store16(a->sums + i * a->stride + p * 16, &acc[i][p]);              \
   }
 
+typedef struct {
+  const float *x, *b;                          // [steps] of R floats, and of P * 16
+  int64_t steps, x_stride, b_stride, stride;   // stride: from a row of the sums to the next
+  float *sums;
+  int first;
+} product_tile;
+
+typedef void product_kernel(const product_tile *);
+
+/// As OUTER_TILE, of rows at constant distances.
+#define PRODUCT_TILE(R, P)                                                  \
+  static void product_##R##x##P(const product_tile *a) {                    \
+    v16 acc[R][P];                                                          \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) { \
+      if (a->first) acc[i][p] = (v16)0.0f;                                  \
+      else load16(&acc[i][p], a->sums + i * a->stride + p * 16);            \
+    }                                                                       \
+    const float *x = a->x, *row = a->b;                                     \
+    const int64_t steps = a->steps;                                         \
+    for (int64_t k = 0; k < steps; k++, x += a->x_stride, row += a->b_stride) { \
+      v16 b[P];                                                             \
+      UNROLL for (int p = 0; p < P; p++) load16(&b[p], row + p * 16);       \
+      UNROLL for (int i = 0; i < R; i++) {                                  \
+        const v16 xi = (v16)x[i];                                           \
+        UNROLL for (int p = 0; p < P; p++) acc[i][p] += xi * b[p];          \
+      }                                                                     \
+    }                                                                       \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)   \
+        store16(a->sums + i * a->stride + p * 16, &acc[i][p]);              \
+  }
+
+// Which tile serves how many rows.
 #if TILE_ROWS == 14
-#define GATHER_TILES(P) \
-  GATHER_TILE(1, P) GATHER_TILE(2, P) GATHER_TILE(4, P) GATHER_TILE(8, P) GATHER_TILE(14, P)
-#define GATHER_TABLE(P) \
-  {0,                   \
-   gather_1x##P,        \
-   gather_2x##P,        \
-   gather_4x##P,        \
-   gather_4x##P,        \
-   gather_8x##P,        \
-   gather_8x##P,        \
-   gather_8x##P,        \
-   gather_8x##P,        \
-   gather_14x##P,       \
-   gather_14x##P,       \
-   gather_14x##P,       \
-   gather_14x##P,       \
-   gather_14x##P,       \
-   gather_14x##P}
-#define OUTER_TILES(P)                                                                 \
-  OUTER_TILE(1, P)                                                                     \
-  OUTER_TILE(2, P) OUTER_TILE(3, P) OUTER_TILE(4, P) OUTER_TILE(5, P) OUTER_TILE(6, P) \
-      OUTER_TILE(7, P) OUTER_TILE(8, P)
-#define OUTER_TABLE(P)                                              \
-  {0,           outer_1x##P, outer_2x##P, outer_3x##P, outer_4x##P, \
-   outer_5x##P, outer_6x##P, outer_7x##P, outer_8x##P}
+#define ROW_TILES(TILE, P) TILE(1, P) TILE(2, P) TILE(4, P) TILE(8, P) TILE(14, P)
+#define ROW_TABLE(tile, P) \
+  {0,                      \
+   tile##_1x##P,           \
+   tile##_2x##P,           \
+   tile##_4x##P,           \
+   tile##_4x##P,           \
+   tile##_8x##P,           \
+   tile##_8x##P,           \
+   tile##_8x##P,           \
+   tile##_8x##P,           \
+   tile##_14x##P,          \
+   tile##_14x##P,          \
+   tile##_14x##P,          \
+   tile##_14x##P,          \
+   tile##_14x##P,          \
+   tile##_14x##P}
+#define OUTER_TILES(TILE, P) \
+  TILE(1, P)                                                                     \
+  TILE(2, P) TILE(3, P) TILE(4, P) TILE(5, P) TILE(6, P) \
+      TILE(7, P) TILE(8, P)
+#define OUTER_TABLE(tile, P)                                              \
+  {0,           tile##_1x##P, tile##_2x##P, tile##_3x##P, tile##_4x##P, \
+   tile##_5x##P, tile##_6x##P, tile##_7x##P, tile##_8x##P}
 #define OUTER_ROWS 8
 #elif TILE_ROWS == 6
-#define GATHER_TILES(P) GATHER_TILE(1, P) GATHER_TILE(2, P) GATHER_TILE(4, P) GATHER_TILE(6, P)
-#define GATHER_TABLE(P) \
-  {0, gather_1x##P, gather_2x##P, gather_4x##P, gather_4x##P, gather_6x##P, gather_6x##P}
-#define OUTER_TILES(P) \
-  OUTER_TILE(1, P)     \
-  OUTER_TILE(2, P) OUTER_TILE(3, P) OUTER_TILE(4, P) OUTER_TILE(5, P) OUTER_TILE(6, P)
-#define OUTER_TABLE(P) \
-  {0, outer_1x##P, outer_2x##P, outer_3x##P, outer_4x##P, outer_5x##P, outer_6x##P}
+#define ROW_TILES(TILE, P) TILE(1, P) TILE(2, P) TILE(4, P) TILE(6, P)
+#define ROW_TABLE(tile, P) \
+  {0, tile##_1x##P, tile##_2x##P, tile##_4x##P, tile##_4x##P, tile##_6x##P, tile##_6x##P}
+#define OUTER_TILES(TILE, P) \
+  TILE(1, P)     \
+  TILE(2, P) TILE(3, P) TILE(4, P) TILE(5, P) TILE(6, P)
+#define OUTER_TABLE(tile, P) \
+  {0, tile##_1x##P, tile##_2x##P, tile##_3x##P, tile##_4x##P, tile##_5x##P, tile##_6x##P}
 #define OUTER_ROWS 6
 #else
-#define GATHER_TILES(P) GATHER_TILE(1, P) GATHER_TILE(2, P) GATHER_TILE(3, P)
-#define GATHER_TABLE(P) {0, gather_1x##P, gather_2x##P, gather_3x##P}
-#define OUTER_TILES(P) OUTER_TILE(1, P) OUTER_TILE(2, P) OUTER_TILE(3, P)
-#define OUTER_TABLE(P) {0, outer_1x##P, outer_2x##P, outer_3x##P}
+#define ROW_TILES(TILE, P) TILE(1, P) TILE(2, P) TILE(3, P)
+#define ROW_TABLE(tile, P) {0, tile##_1x##P, tile##_2x##P, tile##_3x##P}
+#define OUTER_TILES(TILE, P) TILE(1, P) TILE(2, P) TILE(3, P)
+#define OUTER_TABLE(tile, P) {0, tile##_1x##P, tile##_2x##P, tile##_3x##P}
 #define OUTER_ROWS 3
 #endif
 
-GATHER_TILES(1)
-OUTER_TILES(1)
+ROW_TILES(GATHER_TILE, 1)
+ROW_TILES(MULTIPLY_TILE, 1)
+OUTER_TILES(OUTER_TILE, 1)
+OUTER_TILES(PRODUCT_TILE, 1)
 #if TILE_PANELS == 2
-GATHER_TILES(2)
-OUTER_TILES(2)
-static gather_kernel *const gather_kernels[][TILE_ROWS + 1] = {GATHER_TABLE(1), GATHER_TABLE(2)};
-static outer_kernel *const outer_kernels[][OUTER_ROWS + 1] = {OUTER_TABLE(1), OUTER_TABLE(2)};
+ROW_TILES(GATHER_TILE, 2)
+ROW_TILES(MULTIPLY_TILE, 2)
+OUTER_TILES(OUTER_TILE, 2)
+OUTER_TILES(PRODUCT_TILE, 2)
+#define PANEL_TABLES(TABLE, tile) {TABLE(tile, 1), TABLE(tile, 2)}
 #else
-static gather_kernel *const gather_kernels[][TILE_ROWS + 1] = {GATHER_TABLE(1)};
-static outer_kernel *const outer_kernels[][OUTER_ROWS + 1] = {OUTER_TABLE(1)};
+#define PANEL_TABLES(TABLE, tile) {TABLE(tile, 1)}
 #endif
+static gather_kernel *const gather_kernels[][TILE_ROWS + 1] = PANEL_TABLES(ROW_TABLE, gather);
+static multiply_kernel *const multiply_kernels[][TILE_ROWS + 1] = PANEL_TABLES(ROW_TABLE, multiply);
+static outer_kernel *const outer_kernels[][OUTER_ROWS + 1] = PANEL_TABLES(OUTER_TABLE, outer);
+static product_kernel *const product_kernels[][OUTER_ROWS + 1] = PANEL_TABLES(OUTER_TABLE, product);

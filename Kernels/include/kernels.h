@@ -28,7 +28,7 @@ clat_isa clat_isa_best(void);
 
 /// `args` points to the kernel's argument struct; `scratch` to CLAT_SCRATCH_BYTES private to the thread.
 typedef void clat_kernel(const void *args, int64_t begin, int64_t end, void *scratch);
-#define CLAT_SCRATCH_BYTES (1 << 20)
+#define CLAT_SCRATCH_BYTES (8 << 20)
 
 /// The kernel of that name (a row of kernels.def, for example "conv_gather") for an instruction set,
 /// or NULL where there is none.
@@ -40,7 +40,7 @@ const char *clat_kernel_name(int index);
 
 typedef struct {
   clat_kernel *kernel;
-  const void *args;
+  const void *const *args; // [threads]: what the kernel is given for thread t's slice
   const int64_t *bounds; // [threads + 1]: thread t owns units bounds[t] ..< bounds[t + 1]
   int32_t barrier;       // nonzero: all threads meet before this instruction
 } clat_instruction;
@@ -52,7 +52,7 @@ typedef struct {
 } clat_section;
 
 /// Runs the sections in order inside one parallel region of `threads` threads, with a barrier between
-/// sections and between repetitions. scratch[t] is thread t's scratch. `nanoseconds`, if not NULL, is
+/// sections; between repetitions only where the first instruction has one. scratch[t] is thread t's scratch. `nanoseconds`, if not NULL, is
 /// [threads][total instructions] and accumulates the time of every instruction.
 /// Denormals are flushed to zero in every thread for the duration of the call.
 void clat_team_run(const clat_section *sections, int count, int threads, void *const *scratch,
@@ -78,20 +78,27 @@ typedef struct {
 
 #define CLAT_PANEL 16 // output channels of one panel of packed weights, for every instruction set
 
-/// Units: images. y[p] = epilogue(sum over taps and input channels of x[in(p, tap)] * w[tap]), where the epilogue is, in
-/// this order: + bias[channel], + residual[p], then ReLU (and its bits to relu_bits), or select by mask_bits (0 where the bit
-/// is clear). Every pointer of the epilogue may be NULL. relu and mask_bits exclude each other. y may alias residual.
+/// What a convolution does with its sums, in this order: + bias[channel], + residual[pixel], then ReLU (and its bits to
+/// relu_bits), or select by mask_bits (0 where the bit is clear), and the store to y. Every pointer but y may be NULL. relu
+/// and mask_bits exclude each other. y may alias residual.
 typedef struct {
-  int32_t images, in_pixels, out_pixels, in_channels, out_channels;
-  int32_t x_stride, y_stride, residual_stride;
-  int32_t phases;
-  const clat_conv_phase *phase;
-  const float *x, *packed;
+  int32_t channels; // of y
+  int32_t y_stride, residual_stride;
   float *y;
   const float *bias, *residual;
   int32_t relu;
   uint8_t *relu_bits;
   const uint8_t *mask_bits;
+} clat_epilogue;
+
+/// Units: images. y[p] = epilogue(sum over taps and input channels of x[in(p, tap)] * w[tap]).
+typedef struct {
+  int32_t images, in_pixels, out_pixels, in_channels;
+  int32_t x_stride;
+  int32_t phases;
+  const clat_conv_phase *phase;
+  const float *x, *packed;
+  clat_epilogue out;
 } clat_conv_args;
 
 /// Units: panels, all phases' panels counted through (phases * ceil(N / CLAT_PANEL), N = output channels of the gather).
@@ -124,6 +131,52 @@ typedef struct {
   const float *partial;
   float *dw;
 } clat_conv_weight_grad_reduce_args;
+
+// Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016) of stride 1, with the points 0, +-3/4, +-3/2 and infinity:
+// a tile of 4x4 outputs is 36 products per channel pair instead of 144. Filters are transformed once, U = G w G^T.
+
+#define CLAT_WINOGRAD_POINTS 36
+
+/// Units: images. y = epilogue(3x3 convolution of x). A tile of outputs sees 6x6 inputs, of which `pad` rows and columns lie
+/// before the first output's own; those outside the image are zero.
+typedef struct {
+  int32_t images, in_height, in_width, out_height, out_width, in_channels;
+  int32_t pad_height, pad_width, x_stride;
+  const float *x, *packed;
+  clat_epilogue out;
+} clat_winograd_args;
+
+/// `winograd_strided`: stride 2, by the polyphase form of F(4x4, 3x3), with the padding of the convolution.
+/// `winograd_strided_grad`: its input gradient; x is the output's gradient, y the input's, and the padding still the
+/// convolution's. Of stride 1, the input gradient is `winograd` with a padding of 2 - pad.
+
+/// Units: panels of CLAT_PANEL output channels. packed[panel][point][k][CLAT_PANEL] = U, zero beyond the channels; of the
+/// flipped, transposed filters for an input gradient (transpose 1). `winograd_strided_pack`: the same for stride 2.
+typedef struct {
+  int32_t out_channels, in_channels; // of the OIHW weights
+  int32_t transpose;
+  const float *weights;
+  float *packed;
+} clat_winograd_pack_args;
+
+/// Partial weight gradients at Winograd's points. Units: jobs = chunks * blocks; job j = chunk (j / blocks), a range of images
+/// as in clat_conv_weight_grad_args, and block (j % blocks), a range of the input channels: those from 16 * (ceil(in_channels / 16)
+/// * block / blocks) on. partial[chunk][point][in_channel][out_channel, padded to whole
+/// panels] = sum over the chunk's tiles of (B^T x B) * (A dy A^T).
+typedef struct {
+  int32_t images, in_height, in_width, out_height, out_width, in_channels, out_channels;
+  int32_t pad_height, pad_width, x_stride, dy_stride;
+  int32_t chunks, blocks;
+  const float *x, *dy;
+  float *partial;
+} clat_winograd_weight_grad_args;
+
+/// Units: output channels. dw (OIHW) = G^T (sum of the partials, in chunk order) G.
+typedef struct {
+  int32_t in_channels, out_channels, chunks;
+  const float *partial;
+  float *dw;
+} clat_winograd_weight_grad_reduce_args;
 
 // ---------------------------------------------------------------- element-wise, by channel
 
@@ -449,5 +502,24 @@ typedef struct {
   const void *x;
   void *y;
 } clat_copy_args;
+
+// ---------------------------------------------------------------- the machine's limits
+
+#define CLAT_CHAINS 192 // floats of one unit, a multiple of what any instruction set runs at once
+
+/// Units: groups of CLAT_CHAINS floats. y = y * factor + addend, `rounds` times, in registers: no kernel does more
+/// floating-point operations a second.
+typedef struct {
+  int64_t rounds;
+  float factor, addend;
+  float *y;
+} clat_multiply_add_args;
+
+/// Units: groups of `floats` floats. y = x + 3 * z (McCalpin 1995, STREAM): what memory can deliver.
+typedef struct {
+  int64_t floats;
+  const float *x, *z;
+  float *y;
+} clat_triad_args;
 
 #endif

@@ -41,23 +41,21 @@ static void run_instruction(const member *me, const clat_instruction *in, int64_
     const uint64_t start = run->nanoseconds ? now() : 0;
     const int64_t begin = in->bounds[slice], end = in->bounds[slice + 1];
     void *scratch = run->scratch ? run->scratch[slice] : NULL;
-    if (begin < end) in->kernel(in->args, begin, end, scratch);
+    if (begin < end) in->kernel(in->args[slice], begin, end, scratch);
     if (run->nanoseconds) run->nanoseconds[slice * run->total + index] += now() - start;
   }
 }
 
 static void run_section(const member *me, const clat_section *section, int64_t first, int *fresh) {
+  if (!*fresh) meet(me->run);
+  *fresh = 1; // a barrier just passed serves the first instruction, too
   for (int64_t repeat = 0; repeat < section->repeat; repeat++) {
-    int met = *fresh; // a barrier just passed serves the first instruction, too
-    if (!met) meet(me->run);
-    met = 1;
     for (int64_t i = 0; i < section->count; i++) {
       const clat_instruction *in = &section->instructions[i];
-      if (in->barrier && !met) meet(me->run);
-      met = 0;
+      if (in->barrier && !*fresh) meet(me->run);
+      *fresh = 0;
       run_instruction(me, in, first + i);
     }
-    *fresh = met;
   }
 }
 

@@ -70,7 +70,8 @@ typedef struct {
   size_t bytes;
 } test_mapping;
 
-static test_mapping test_mappings[64];
+enum { TEST_MAPPINGS = 512 };
+static test_mapping test_mappings[TEST_MAPPINGS];
 static int test_mapped;
 
 /// `bytes` between two inaccessible pages, touching the one behind (at a random choice, the one in
@@ -78,7 +79,7 @@ static int test_mapped;
 static inline void *test_guarded(size_t bytes) {
   const size_t page = (size_t)sysconf(_SC_PAGESIZE), body = (bytes + page - 1) / page * page;
   char *base = mmap(NULL, body + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base == MAP_FAILED || test_mapped == 64 ||
+  if (base == MAP_FAILED || test_mapped == TEST_MAPPINGS ||
       (body && mprotect(base + page, body, PROT_READ | PROT_WRITE))) {
     fprintf(stderr, "cannot map %zu guarded bytes\n", bytes);
     exit(70);

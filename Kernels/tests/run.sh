@@ -13,12 +13,10 @@ case "$*" in
   link="$link -L$swift -Wl,-rpath,$swift -ldispatch -lBlocksRuntime"
   ;;
 esac
-index=0
-for source in $(find "$kernels" -name '*.c' ! -path "$here/*"); do
-  ${CC:-clang} -O3 -g -fopenmp -Wall -Wextra -fno-sanitize-recover=all "$@" -I"$kernels/include" \
-    -c "$source" -o "$work/$index.o"
-  index=$((index + 1))
-done
+# As many compilers as CPUs; the objects' names tell apart files of one name.
+export flags="-O3 -g -fopenmp -Wall -Wextra -fno-sanitize-recover=all $* -I$kernels/include" work
+find "$kernels" -name '*.c' ! -path "$here/*" | xargs -P "$(nproc)" -I{} sh -c \
+  '${CC:-clang} $flags -c "$1" -o "$work/$(echo "$1" | tr / _).o"' sh {}
 linker=
 command -v ld.lld >/dev/null && linker=-fuse-ld=lld # gold warns at length about AddressSanitizer
 status=0

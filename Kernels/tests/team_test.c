@@ -1,8 +1,11 @@
+#define _GNU_SOURCE // affinity masks
 #include "check.h"
 
 #include "../team/cpus.h"
 
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 /// The OpenMP runtime keeps its threads' memory until the process ends.
 const char *__lsan_default_suppressions(void) { return "leak:libomp.so"; }
@@ -45,7 +48,9 @@ static void run_ring(int threads, int64_t repeat, uint64_t *nanoseconds) {
   for (int t = 0; t <= threads; t++) other[t] = UNITS - bounds[threads - t];
   if (threads > 1) other[1] = other[0]; // an empty slice, and other owners than before
   const ring_args there = {values[0], values[1]}, back = {values[1], values[0]};
-  const clat_instruction list[] = {{ring, &there, bounds, 0}, {ring, &back, other, 1}};
+  const void *forth_args[THREADS], *back_args[THREADS];
+  for (int t = 0; t < threads; t++) forth_args[t] = &there, back_args[t] = &back;
+  const clat_instruction list[] = {{ring, forth_args, bounds, 1}, {ring, back_args, other, 1}};
   const clat_section sections[] = {{list, 2, repeat}, {list, 0, 3}, {list, 2, 1}};
   char *scratch = malloc((size_t)threads * 64);
   void *scratches[THREADS];
@@ -83,14 +88,39 @@ static void flushes_denormals_and_restores(int threads) {
   float *const data = x;
   int64_t bounds[THREADS + 1];
   cut(bounds, threads, THREADS);
-  for (int t = 0; t < THREADS; t++) x[t] = 2e-38f;
-  const clat_instruction in = {halve, &data, bounds, 0};
+  const void *args[THREADS];
+  for (int t = 0; t < THREADS; t++) x[t] = 2e-38f, args[t] = &data;
+  const clat_instruction in = {halve, args, bounds, 0};
   const clat_section section = {&in, 1, 1};
   clat_team_run(&section, 1, threads, NULL, NULL);
   for (int t = 0; t < THREADS; t++) CHECK(x[t] == 0, "unit %d of %d keeps a denormal", t, threads);
   volatile float after = 2e-38f;
   after *= 0.5f;
   CHECK(after > 0, "a team of %d does not restore its caller's mode", threads);
+}
+
+/// Every slice has arguments of its own: an array that begins before its memory, by the units that
+/// come before.
+static void slices_have_their_own_arguments(int threads) {
+  float own[THREADS][UNITS], *base[THREADS];
+  const void *args[THREADS];
+  int64_t bounds[THREADS + 1];
+  cut(bounds, threads, UNITS);
+  for (int t = 0; t < threads; t++) {
+    for (int i = 0; i < UNITS; i++) own[t][i] = (float)(t + 1);
+    base[t] = (float *)((uintptr_t)own[t] - (uintptr_t)bounds[t] * sizeof(float));
+    args[t] = &base[t];
+  }
+  const clat_instruction in = {halve, args, bounds, 0};
+  const clat_section section = {&in, 1, 3};
+  clat_team_run(&section, 1, threads, NULL, NULL);
+  for (int t = 0; t < threads; t++) {
+    const int64_t count = bounds[t + 1] - bounds[t];
+    for (int i = 0; i < UNITS; i++) {
+      const float expected = (float)(t + 1) * (i < count ? 0.125f : 1);
+      CHECK(own[t][i] == expected, "unit %d of slice %d: %g", i, t, own[t][i]);
+    }
+  }
 }
 
 // ---- CPUs
@@ -147,10 +177,60 @@ static void cpus(void) {
   run_ring(2, 3, NULL);
 }
 
-int main(void) {
+/// Every slice notes its CPU.
+static void note_cpu(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  for (int64_t i = begin; i < end; i++) (*(int *const *)args)[i] = sched_getcpu();
+}
+
+/// A process that may use one CPU alone: it counts one, and pinned threads stay there.
+static void confined(int cpu) {
+  CHECK(clat_team_available_cpus() == 1, "%d CPUs", clat_team_available_cpus());
+  CHECK(clat_team_pin(2) == 0, "pinning fails");
+  int cpus[2] = {-1, -1}, *const data = cpus;
+  const void *args[] = {&data, &data};
+  const int64_t bounds[] = {0, 1, 2};
+  const clat_instruction in = {note_cpu, args, bounds, 0};
+  const clat_section section = {&in, 1, 1};
+  clat_team_run(&section, 1, 2, NULL, NULL);
+  CHECK(cpus[0] == cpu && cpus[1] == cpu, "threads on CPUs %d and %d, not %d", cpus[0], cpus[1],
+        cpu);
+}
+
+/// Runs this program again under a mask of its last CPU.
+static void affinity_mask(const char *program) {
+  cpu_set_t mask;
+  if (sched_getaffinity(0, sizeof mask, &mask) != 0) abort();
+  int cpu = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(cpu, &mask)) cpu--;
+  const pid_t child = fork();
+  if (child == 0) {
+    char argument[16];
+    snprintf(argument, sizeof argument, "%d", cpu);
+    CPU_ZERO(&mask);
+    CPU_SET(cpu, &mask);
+    if (sched_setaffinity(0, sizeof mask, &mask) == 0) {
+      execl(program, program, argument, (char *)NULL);
+    }
+    _exit(127);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the confined process fails: %d", status);
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1) {
+    confined(atoi(argv[1]));
+    return finish("team_test on one CPU");
+  }
+  affinity_mask("/proc/self/exe");
   same_bits_for_any_team();
   times_every_instruction();
-  for (int t = 1; t <= THREADS; t++) flushes_denormals_and_restores(t);
+  for (int t = 1; t <= THREADS; t++) {
+    flushes_denormals_and_restores(t);
+    slices_have_their_own_arguments(t);
+  }
   control_groups();
   cpus();
   return finish("team_test");

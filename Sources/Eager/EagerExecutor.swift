@@ -23,7 +23,8 @@ public final class EagerExecutor {
     let manager = PassManager(stopAfter: "applyFreeze")
     self.graph = try manager.run(graph, Pipeline.passes(request)).graph
     self.store = store
-    runner = NodeRunner(threads: threads, instructionSet: instructionSet)
+    runner = NodeRunner(
+      threads: threads, instructionSet: instructionSet, convolution: request.convolution)
     var carried = Set(self.graph.inputs.filter { $0.role == .carried }.map(\.value))
     isRepeated = self.graph.nodes.map { node in
       guard node.operands.contains(where: carried.contains) else { return false }

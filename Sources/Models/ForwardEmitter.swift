@@ -1,13 +1,15 @@
 import IR
 
-/// The values that count as the output of one main-path convolution.
+/// The values that count as the output of a unit; of a block they are those of its last main-path
+/// layer.
 public struct LayerFeature: Sendable, Hashable {
-  /// Index in `Model.layers`.
+  /// Index in `Model.units`.
   public var layer: Int
-  /// The convolution's own output, bias included.
+  /// The convolution's or linear layer's own output, bias included.
   public var convolution: ValueID
   /// After the batch norm, residual add and ReLU that follow; in pre-activation networks the last
-  /// convolution of a block goes on through the next block's first batch norm and ReLU.
+  /// convolution of a block goes on through the next block's first batch norm and ReLU. That of a
+  /// shortcut ends before the residual add.
   public var activation: ValueID
   /// Output of the enclosing block; the activation where there is none.
   public var block: ValueID
@@ -17,7 +19,7 @@ public struct LayerFeature: Sendable, Hashable {
 public struct Forward: Sendable {
   /// f32 [N, classes].
   public var logits: ValueID
-  /// One for each entry of `Model.layers`.
+  /// One for each entry of `Model.units`.
   public var features: [LayerFeature]
 }
 
@@ -36,7 +38,7 @@ public final class ForwardEmitter {
     context = EmitContext(builder: builder, mode: mode)
   }
 
-  /// Emits the network; the first call in a graph also taps every layer's activation by its name.
+  /// Emits the network; the first call in a graph also taps every unit's activation by its name.
   ///
   /// - Parameter images: f32 [N, H, W, C] of the model's image shape, pixels in [0, 1].
   /// - Throws: ModelError where the images do not fit the model.
@@ -50,10 +52,12 @@ public final class ForwardEmitter {
     }
     context.trace = Trace()
     let logits = try model.emit(images, context)
-    let features = context.trace.features.enumerated().map { index, feature in
-      LayerFeature(
-        layer: index, convolution: feature.convolution, activation: feature.activation,
-        block: feature.block ?? feature.activation)
+    let features = model.units.map { unit in
+      let feature = context.trace.features[unit.featured.index]
+      let block = unit.featured.block.flatMap { context.trace.blockOutputs[$0] }
+      return LayerFeature(
+        layer: unit.index, convolution: feature.convolution, activation: feature.activation,
+        block: block ?? feature.activation)
     }
     tap(features)
     return Forward(logits: logits, features: features)
@@ -68,8 +72,8 @@ public final class ForwardEmitter {
 
   private func tap(_ features: [LayerFeature]) {
     let known = Set(builder.graph.taps.map(\.name))
-    for (layer, feature) in zip(model.layers, features) where !known.contains(layer.name) {
-      builder.tap(layer.name, feature.activation)
+    for (unit, feature) in zip(model.units, features) where !known.contains(unit.name) {
+      builder.tap(unit.name, feature.activation)
     }
   }
 }

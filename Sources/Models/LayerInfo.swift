@@ -9,19 +9,28 @@ public struct ParameterInfo: Sendable, Equatable {
   /// PyTorch's layout: OIHW, [out, in] or [channels].
   public var shape: [Int]
   public var kind: Kind
-  /// Index in `Model.layers` of the convolution it belongs to or, for a batch norm, of the one
-  /// whose raw output it normalises; nil for shortcuts, linear layers, and norms of a residual sum.
-  public var layer: Int?
 
-  public init(name: String, shape: [Int], kind: Kind, layer: Int? = nil) {
+  public init(name: String, shape: [Int], kind: Kind) {
     self.name = name
     self.shape = shape
     self.kind = kind
-    self.layer = layer
   }
 
   public var count: Int { shape.reduce(1, *) }
   public var isTrainable: Bool { kind != .runningMean && kind != .runningVar }
+}
+
+/// A batch norm, by the names of its tensors.
+public struct NormInfo: Sendable, Equatable {
+  public var gamma, beta, mean, variance: String
+
+  /// - Parameter module: its name in PyTorch, `layer1.0.bn1`.
+  init(module: String) {
+    gamma = "\(module).weight"
+    beta = "\(module).bias"
+    mean = "\(module).running_mean"
+    variance = "\(module).running_var"
+  }
 }
 
 /// A convolution or a linear layer.
@@ -29,17 +38,28 @@ public struct LayerInfo: Sendable {
   /// Main-path convolution, convolution of a shortcut, or linear layer.
   public enum Kind: String, Sendable { case convolution, shortcut, linear }
 
-  /// Position in `Model.allLayers`: main-path convolutions count from 0 in forward order, the
-  /// others from `Model.layers.count` on.
+  /// Position in `Model.allLayers`.
   public var index: Int
   /// The module's name in PyTorch: `layer1.0.conv1`.
   public var name: String
   /// Names of its parameters.
   public var weight: String
   public var bias: String?
-  /// Names of the tensors of the batch norm applied directly to its output.
-  public var norm: (gamma: String, beta: String, mean: String, variance: String)?
+  /// The batch norm applied directly to its output.
+  public var norm: NormInfo?
   public var kind: Kind
+  /// Index in `Model.blocks` of the innermost block around it.
+  public var block: Int?
 
   public var isMainPath: Bool { kind == .convolution }
+}
+
+/// A `Block` of the network with what no inner block holds.
+public struct BlockInfo: Sendable {
+  /// The module's name in PyTorch, `layer1.0`; nil where it has none.
+  public var name: String?
+  /// Indices in `Model.allLayers`, shortcuts included.
+  public var layers: [Int] = []
+  /// All of its batch norms, also those that normalise its input.
+  public var norms: [NormInfo] = []
 }

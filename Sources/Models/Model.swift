@@ -10,10 +10,15 @@ public struct Model: Sendable {
   public let imageShape: (height: Int, width: Int, channels: Int)
   /// All tensors in the order of PyTorch's state_dict, without `num_batches_tracked`.
   public let parameters: [ParameterInfo]
-  /// Main-path convolutions in forward order: CLAT's numbering from 0.
-  public let layers: [LayerInfo]
-  /// `layers`, then shortcut convolutions and linear layers in forward order.
+  /// All convolutions and linear layers in forward order; a block's shortcut comes after its body.
   public let allLayers: [LayerInfo]
+  /// Main-path convolutions in forward order.
+  public let layers: [LayerInfo]
+  public let blocks: [BlockInfo]
+  /// What CLAT ranks and selects, numbered from 0 in forward order: `layers` unless `counting` says
+  /// otherwise.
+  public private(set) var units: [LayerUnit]
+  public private(set) var layerSet = LayerSet()
 
   let architecture: Architecture
   private let network: [any Module]
@@ -76,9 +81,11 @@ public struct Model: Sendable {
     self.classes = classes
     self.architecture = architecture
     self.network = network
-    allLayers = Self.number(context.trace.layers)
+    allLayers = context.trace.layers
     layers = allLayers.filter(\.isMainPath)
-    parameters = Self.assignLayers(context.trace.parameters, layers)
+    blocks = context.trace.blocks
+    units = try layerSet.units(allLayers, blocks, model: spec.description)
+    parameters = context.trace.parameters
     flopsPerImage = try Self.flops(builder.graph)
   }
 
@@ -94,8 +101,24 @@ public struct Model: Sendable {
   /// counts as two.
   public func flops() -> Double { flopsPerImage }
 
-  /// How many critical layers CLAT trains: the paper's number, else 5 % of the layers, rounded up.
-  public var defaultCriticalCount: Int { architecture.criticalCount ?? (layers.count + 19) / 20 }
+  /// How many units CLAT trains: the paper's number where they are the paper's layers, else 5 % of
+  /// them, rounded up.
+  public var defaultCriticalCount: Int {
+    let published = layerSet == LayerSet() ? architecture.criticalCount : nil
+    return published ?? (units.count + 19) / 20
+  }
+
+  /// The same network with other units.
+  ///
+  /// - Throws: ModelError for names that the network has not, or that share a layer, and where
+  ///   nothing is left.
+  public func counting(_ set: LayerSet) throws -> Model {
+    var model = self
+    model.layerSet = set
+    model.units = try set.units(allLayers, blocks, model: name)
+    guard !model.units.isEmpty else { throw ModelError("\(name) has no layers of this kind") }
+    return model
+  }
 
   func emit(_ images: ValueID, _ context: EmitContext) throws -> ValueID {
     try context.emit(network, images)
@@ -129,27 +152,6 @@ extension Model {
     case (nil, nil): return []
     case (let mean?, let std?): return [Normalize(mean: mean, std: std)]
     default: throw ModelError("\(spec): mean and std must be given together")
-    }
-  }
-
-  private static func number(_ layers: [LayerInfo]) -> [LayerInfo] {
-    var ordered = layers.filter(\.isMainPath) + layers.filter { !$0.isMainPath }
-    for index in ordered.indices { ordered[index].index = index }
-    return ordered
-  }
-
-  private static func assignLayers(
-    _ parameters: [ParameterInfo], _ layers: [LayerInfo]
-  ) -> [ParameterInfo] {
-    var owner: [String: Int] = [:]
-    for layer in layers {
-      let norm = layer.norm.map { [$0.gamma, $0.beta, $0.mean, $0.variance] } ?? []
-      for name in [layer.weight] + norm + (layer.bias.map { [$0] } ?? []) {
-        owner[name] = layer.index
-      }
-    }
-    return parameters.map {
-      ParameterInfo(name: $0.name, shape: $0.shape, kind: $0.kind, layer: owner[$0.name])
     }
   }
 

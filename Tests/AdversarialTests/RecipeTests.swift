@@ -1,6 +1,8 @@
-import Adversarial
 import IR
+import Models
 import Testing
+
+@testable import Adversarial
 
 func message(_ body: () throws -> Void) -> String {
   do {
@@ -28,6 +30,9 @@ func message(_ body: () throws -> Void) -> String {
       data: {source: "a: path # with signs", limit: 100, validation: 7, augmentation: none}
       base: {method: standard, epochs: 3}
       clat:
+        candidates: [layer1.0.conv1, layer2.0, linear, "layer2.1"]
+        batch_norm: train
+        reset_momentum: false
         selection: fixed
         layers: [layer1.0.conv1, 3]
         lambda: 0.25
@@ -42,6 +47,8 @@ func message(_ body: () throws -> Void) -> String {
       """
     let recipe = try Recipe.parse(text)
     #expect(recipe.clat.selection.layers == ["layer1.0.conv1", "3"])
+    #expect(recipe.clat.candidates.names == ["layer1.0.conv1", "layer2.0", "linear", "layer2.1"])
+    #expect(recipe.clat.batchNorm == .train && !recipe.clat.resetsMomentum)
     #expect(recipe.clat.lambda == .value(0.25))
     #expect(recipe.attack.eps.value == 8.0 / 255)
     #expect(recipe.attack.start == .clean)
@@ -54,6 +61,20 @@ func message(_ body: () throws -> Void) -> String {
     #expect(recipe.text.contains("eps: 8/255  # 8/255 = 0.03137"))
     #expect(try Recipe.parse(Recipe().text) == Recipe())
     #expect(Recipe().text.contains("eps: 0.03  # 0.03 = 7.65/255"))
+  }
+
+  @Test func setsOfLayers() throws {
+    let recipe = try Recipe.parse(
+      "base: {method: standard}\n"
+        + "clat: {unit: block, include_linear: true, include_shortcuts: true, ce: base}")
+    #expect(
+      recipe.clat.candidates
+        == LayerSet(unit: .block, includesShortcuts: true, includesLinear: true))
+    #expect(recipe.clat.crossEntropy == .base && recipe.clatGraphOptions.crossEntropy == .clean)
+    #expect(try Recipe.parse(recipe.text) == recipe)
+    let names = try Recipe.parse("", overrides: ["clat.candidates=conv1,linear", "clat.ce=base"])
+    #expect(names.clat.candidates == LayerSet(names: ["conv1", "linear"]))
+    #expect(names.clatGraphOptions.crossEntropy == .base)
   }
 
   @Test func overridesComeLastAndGoThroughTheSameReader() throws {
@@ -97,6 +118,37 @@ func message(_ body: () throws -> Void) -> String {
     (
       "clat:\n  tap: acts",
       "recipe.yaml:2: clat.tap: expected activation | convolution | block, found 'acts'"
+    ),
+    (
+      "clat:\n  include_shortcut: true",
+      "recipe.yaml:2: unknown key 'include_shortcut' in 'clat'; did you mean 'include_shortcuts'?"
+    ),
+    ("clat: {unit: blocks}", "recipe.yaml:1: clat.unit: expected layer | block, found 'blocks'"),
+    (
+      "clat: {include_linear: some}",
+      "recipe.yaml:1: clat.include_linear: expected true or false, found 'some'"
+    ),
+    (
+      "clat: {candidates: {a: 1}}",
+      "recipe.yaml:1: clat.candidates: expected a list of text, found a section"
+    ),
+    (
+      "clat: {candidates: [conv1], unit: block}",
+      "recipe.yaml: clat.candidates: names stand instead of unit, include_shortcuts and "
+        + "include_linear"
+    ),
+    (
+      "clat: {batch_norm: on}",
+      "recipe.yaml:1: clat.batch_norm: expected train | eval, found 'on'"
+    ),
+    (
+      "clat: {ce: bass}",
+      "recipe.yaml:1: clat.ce: expected clean | adversarial | both | base, found 'bass'"
+    ),
+    (
+      "base: {method: none}\nclat: {ce: base}",
+      "recipe.yaml: clat.ce: base needs a base.method other than none; with base.epochs 0 it "
+        + "trains nothing before CLAT"
     ),
     ("clat:\n  layers: 3", "recipe.yaml:2: clat.layers: expected a list of text, found '3'"),
     ("optimizer: {lr: [1]}", "recipe.yaml:1: optimizer.lr: expected a number, found a list"),

@@ -2,7 +2,8 @@ import Engine
 import IR
 import Testing
 
-private struct Draws {
+/// Numbers from a counter-based generator.
+struct Draws {
   private var index = 0
   private let stream: RandomStream
 

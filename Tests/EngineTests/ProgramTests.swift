@@ -143,6 +143,32 @@ struct SmallAttack {
     #expect(clean.count == 8)
   }
 
+  /// In evaluation mode no image sees another: threads meet nowhere in the loop.
+  @Test(arguments: ["resnet20:width=4", "densenet121:growth=2"])
+  func attacksRunWithoutBarriers(_ spec: String) throws {
+    var graph = try SmallAttack(spec).graph
+    graph.outputs.removeAll { $0.name != "x_adv" }  // the loss is a mean over images
+    let program = try Compiler.compile(graph, options: .init(threads: 3)).program
+    let step = try #require(program.sections.first { $0.stage == .step })
+    let barriers = program.instructions[step.instructions].count { $0.barrier }
+    #expect(barriers == 0)
+    #expect(program.regions.units == SmallAttack.batch)
+  }
+
+  @Test func sharedRegionsAreRefused() throws {
+    var program = try Compiler.compile(SmallAttack().graph, options: .init(threads: 2)).program
+    let place = try #require(
+      program.instructions.firstIndex { instruction in
+        instruction.operands.contains {
+          if case .region = program.buffers[$0.buffer].placement { true } else { false }
+        }
+      })
+    for index in program.instructions[place].operands.indices {
+      program.instructions[place].operands[index].sliced = false
+    }
+    #expect(throws: IRError.self) { try program.verify() }
+  }
+
   @Test func memoryStaysNearItsLowerBound() throws {
     let program = try Compiler.compile(SmallAttack().graph, options: .init(threads: 2)).program
     #expect(program.memoryRatio < 1.25)

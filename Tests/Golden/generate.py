@@ -37,6 +37,8 @@ NETWORK_CASES = {
     "wrn-16-1": Case("wrn", {"depth": 16, "width": 1}, 2, 32, 1),
     "vgg16-8": Case("vgg16", {"width": 8}, 4, 32, 1),
     "vgg19-8": Case("vgg19", {"width": 8}, 4, 32, 6),
+    "resnet50-4": Case("resnet50", {"width": 4}, 4, 16, 1264),
+    "densenet121-4": Case("densenet121", {"growth": 4}, 4, 16, 169),
 }
 ATTACK_CASES = {
     "small-cnn": Case("small-cnn", {}, 4, 32, 1),

@@ -1,14 +1,16 @@
 """Reference definitions of the networks, for goldens only.
 
 Parameter names, shapes and registration order are those of the repositories that the field loads
-checkpoints from: kuangliu/pytorch-cifar (ResNet-18, VGG), akamaster/pytorch_resnet_cifar10
-(ResNet-20 to -56) and TRADES/RobustBench (WideResNet).
+checkpoints from: kuangliu/pytorch-cifar (ResNet-18 and -50, VGG, DenseNet),
+akamaster/pytorch_resnet_cifar10 (ResNet-20 to -56) and TRADES/RobustBench (WideResNet).
 
 Every network has `forward(x, taps=None)`. Given a dictionary, it records under the name of each
 main-path convolution the activated feature ("act" tap) in forward order:
   convolution inside a block      after the batch norm and ReLU that follow
   convolution that ends a block   after the residual add and ReLU; in the pre-activation WideResNet
                                   after the residual add and the batch norm and ReLU that come next
+  last convolution of a dense     its output: the new channels, before the concatenation
+  layer, or of a transition
 Shortcut convolutions and the linear layer are not on the main path.
 
 `python networks.py` prints each network's state_dict, main path and parameter count.
@@ -21,6 +23,10 @@ import torch.nn.functional as F
 
 def conv3x3(cin, cout, stride=1, bias=False):
     return nn.Conv2d(cin, cout, 3, stride=stride, padding=1, bias=bias)
+
+
+def conv1x1(cin, cout, stride=1):
+    return nn.Conv2d(cin, cout, 1, stride=stride, bias=False)
 
 
 def record(taps, name, value):
@@ -50,7 +56,7 @@ class BasicBlock(nn.Module):
         self.shortcut = nn.Sequential()
         if stride != 1 or cin != cout:
             self.shortcut = PadShortcut(cin, cout) if option == "A" else nn.Sequential(
-                nn.Conv2d(cin, cout, 1, stride=stride, bias=False), nn.BatchNorm2d(cout))
+                conv1x1(cin, cout, stride), nn.BatchNorm2d(cout))
 
     def forward(self, x, taps):
         h = record(taps, self.name + ".conv1", F.relu(self.bn1(self.conv1(x))))
@@ -58,10 +64,29 @@ class BasicBlock(nn.Module):
         return record(taps, self.name + ".conv2", h)
 
 
-class ResNet(nn.Module):
-    """Post-activation ResNet for small images: stem, stages of basic blocks, pool, linear."""
+class Bottleneck(nn.Module):
+    def __init__(self, name, cin, channels, stride, option):
+        super().__init__()
+        self.name, cout = name, 4 * channels
+        self.conv1, self.bn1 = conv1x1(cin, channels), nn.BatchNorm2d(channels)
+        self.conv2, self.bn2 = conv3x3(channels, channels, stride), nn.BatchNorm2d(channels)
+        self.conv3, self.bn3 = conv1x1(channels, cout), nn.BatchNorm2d(cout)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or cin != cout:
+            self.shortcut = nn.Sequential(conv1x1(cin, cout, stride), nn.BatchNorm2d(cout))
 
-    def __init__(self, blocks, width, option, classes=10):
+    def forward(self, x, taps):
+        h = record(taps, self.name + ".conv1", F.relu(self.bn1(self.conv1(x))))
+        h = record(taps, self.name + ".conv2", F.relu(self.bn2(self.conv2(h))))
+        h = F.relu(self.bn3(self.conv3(h)) + self.shortcut(x))
+        return record(taps, self.name + ".conv3", h)
+
+
+class ResNet(nn.Module):
+    """Post-activation ResNet for small images: stem, stages of blocks, pool, linear. A block
+    multiplies its channels by `expansion`."""
+
+    def __init__(self, blocks, width, option, classes=10, block=BasicBlock, expansion=1):
         super().__init__()
         self.conv1, self.bn1 = conv3x3(3, width), nn.BatchNorm2d(width)
         self.stages, cin = len(blocks), width
@@ -69,8 +94,8 @@ class ResNet(nn.Module):
             cout, stage = width * 2 ** s, []
             for b in range(count):
                 stride = 2 if s > 0 and b == 0 else 1
-                stage.append(BasicBlock(f"layer{s + 1}.{b}", cin, cout, stride, option))
-                cin = cout
+                stage.append(block(f"layer{s + 1}.{b}", cin, cout, stride, option))
+                cin = cout * expansion
             setattr(self, f"layer{s + 1}", nn.Sequential(*stage))
         self.linear = nn.Linear(cin, classes)
 
@@ -89,7 +114,7 @@ class WideBlock(nn.Module):
         self.bn1, self.conv1 = nn.BatchNorm2d(cin), conv3x3(cin, cout, stride)
         self.bn2, self.conv2 = nn.BatchNorm2d(cout), conv3x3(cout, cout)
         if not self.equal:
-            self.convShortcut = nn.Conv2d(cin, cout, 1, stride=stride, bias=False)
+            self.convShortcut = conv1x1(cin, cout, stride)
 
 
 class WideStage(nn.Module):
@@ -155,6 +180,52 @@ class VGG(nn.Module):
         return self.classifier(x.flatten(1))
 
 
+class DenseLayer(nn.Module):
+    def __init__(self, cin, growth):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(cin), conv1x1(cin, 4 * growth)
+        self.bn2, self.conv2 = nn.BatchNorm2d(4 * growth), conv3x3(4 * growth, growth)
+
+
+class Transition(nn.Module):
+    def __init__(self, cin, cout):
+        super().__init__()
+        self.bn, self.conv = nn.BatchNorm2d(cin), conv1x1(cin, cout)
+
+
+class DenseNet(nn.Module):
+    """DenseNet-BC: dense stages with transitions that halve channels and image between them. A
+    layer's new channels come before the old ones."""
+
+    def __init__(self, layers, growth, classes=10):
+        super().__init__()
+        channels = 2 * growth
+        self.conv1, self.stages = conv3x3(3, channels), len(layers)
+        for s, count in enumerate(layers):
+            stage = [DenseLayer(channels + i * growth, growth) for i in range(count)]
+            setattr(self, f"dense{s + 1}", nn.Sequential(*stage))
+            channels += count * growth
+            if s + 1 < self.stages:
+                setattr(self, f"trans{s + 1}", Transition(channels, channels // 2))
+                channels //= 2
+        self.bn, self.linear = nn.BatchNorm2d(channels), nn.Linear(channels, classes)
+
+    def forward(self, x, taps=None):
+        x = self.conv1(x)
+        for s in range(self.stages):
+            for i, layer in enumerate(getattr(self, f"dense{s + 1}")):
+                name, a = f"dense{s + 1}.{i}", F.relu(layer.bn1(x))
+                if s == 0 and i == 0:
+                    record(taps, "conv1", a)
+                h = record(taps, name + ".conv1", F.relu(layer.bn2(layer.conv1(a))))
+                x = torch.cat([record(taps, name + ".conv2", layer.conv2(h)), x], 1)
+            if s + 1 < self.stages:
+                between = getattr(self, f"trans{s + 1}")
+                x = record(taps, f"trans{s + 1}.conv", between.conv(F.relu(between.bn(x))))
+                x = F.avg_pool2d(x, 2)
+        return self.linear(F.relu(self.bn(x)).mean((2, 3)))
+
+
 class SmallCNN(nn.Module):
     def __init__(self, classes=10):
         super().__init__()
@@ -176,6 +247,8 @@ def cifar_resnet(depth, option="A", width=16):
 
 NETWORKS = {
     "resnet18": lambda width=64: ResNet([2, 2, 2, 2], width, "B"),
+    "resnet50": lambda width=64: ResNet(
+        [3, 4, 6, 3], width, "B", block=Bottleneck, expansion=4),
     "resnet20": lambda **k: cifar_resnet(20, **k),
     "resnet32": lambda **k: cifar_resnet(32, **k),
     "resnet44": lambda **k: cifar_resnet(44, **k),
@@ -183,6 +256,7 @@ NETWORKS = {
     "wrn": lambda depth=34, width=10: WideResNet(depth, width),
     "vgg16": lambda width=64: VGG(16, width),
     "vgg19": lambda width=64: VGG(19, width),
+    "densenet121": lambda growth=32: DenseNet([6, 12, 24, 16], growth),
     "small-cnn": lambda: SmallCNN(),
 }
 
@@ -214,6 +288,8 @@ if __name__ == "__main__":
     show("small-cnn")
     show("resnet18")
     show("resnet18", width=8)
+    show("resnet50")
+    show("densenet121")
     show("resnet20")
     show("resnet20", option="B")
     for depth in (32, 44, 56):

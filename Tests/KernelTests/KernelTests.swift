@@ -60,13 +60,16 @@ struct KernelTests {
     defer { scratch.forEach { $0?.deallocate() } }
     let bounds: [Int64] = [0, 1, 3]
     withUnsafePointer(to: &args) { args in
-      bounds.withUnsafeBufferPointer { bounds in
-        var instruction = clat_instruction(
-          kernel: kernel, args: args, bounds: bounds.baseAddress, barrier: 0)
-        withUnsafePointer(to: &instruction) { instruction in
-          var section = clat_section(
-            instructions: instruction, count: 1, repeat: Int64(repeats))
-          clat_team_run(&section, 1, 2, &scratch, nil)
+      let slices = [UnsafeRawPointer?](repeating: UnsafeRawPointer(args), count: 2)
+      slices.withUnsafeBufferPointer { slices in
+        bounds.withUnsafeBufferPointer { bounds in
+          var instruction = clat_instruction(
+            kernel: kernel, args: slices.baseAddress, bounds: bounds.baseAddress, barrier: 0)
+          withUnsafePointer(to: &instruction) { instruction in
+            var section = clat_section(
+              instructions: instruction, count: 1, repeat: Int64(repeats))
+            clat_team_run(&section, 1, 2, &scratch, nil)
+          }
         }
       }
     }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct GoldenTests {
   private static let networks = [
     "small-cnn", "resnet18-8", "resnet20-A", "resnet20-B", "resnet32-A", "resnet44-A",
-    "resnet56-A", "vgg16-8", "vgg19-8", "wrn-10-2", "wrn-16-1",
+    "resnet56-A", "vgg16-8", "vgg19-8", "wrn-10-2", "wrn-16-1", "resnet50-4", "densenet121-4",
   ]
 
   @Test(arguments: networks)

@@ -31,7 +31,8 @@ import Testing
     #expect(model.allLayers.count == convolutions + 1)
     #expect(model.defaultCriticalCount == critical)
     #expect(model.allLayers.map(\.index) == Array(model.allLayers.indices))
-    #expect(model.allLayers.prefix(main).map(\.name) == model.layers.map(\.name))
+    #expect(model.units.map(\.name) == model.layers.map(\.name))
+    #expect(model.units.map(\.index) == Array(0..<main))
   }
 
   @Test func namesAndOwners() throws {
@@ -40,12 +41,9 @@ import Testing
     #expect(model.layers[11].norm?.gamma == "layer3.1.bn1.weight")
     #expect(model.layers[11].bias == nil)
     let weight = try #require(model.parameters.first { $0.name == "layer3.1.conv1.weight" })
-    #expect(weight.shape == [256, 256, 3, 3] && weight.layer == 11 && weight.kind == .weight)
+    #expect(weight.shape == [256, 256, 3, 3] && weight.kind == .weight)
     let variance = try #require(model.parameters.first { $0.name == "layer3.1.bn1.running_var" })
-    #expect(variance.layer == 11 && !variance.isTrainable)
-    for name in ["layer2.0.shortcut.0.weight", "layer2.0.shortcut.1.weight", "linear.bias"] {
-      #expect(model.parameters.first { $0.name == name }?.layer == .some(nil), "\(name)")
-    }
+    #expect(model.layers[11].norm?.variance == variance.name && !variance.isTrainable)
     let shortcut = model.allLayers.first { $0.name == "layer2.0.shortcut.0" }
     #expect(
       shortcut?.kind == .shortcut && shortcut?.norm?.mean == "layer2.0.shortcut.1.running_mean")
@@ -53,11 +51,11 @@ import Testing
 
   @Test func wideNormsBelongToDirectOutputs() throws {
     let model = try makeModel("wrn-16-2")
-    func layer(_ name: String) -> Int?? { model.parameters.first { $0.name == name }?.layer }
+    func layer(_ norm: String) -> Int? { model.layers.firstIndex { $0.norm?.gamma == norm } }
     #expect(layer("block1.layer.0.bn1.weight") == 0)
     #expect(layer("block1.layer.0.bn2.weight") == 1)
-    #expect(layer("block1.layer.1.bn1.weight") == .some(nil))
-    #expect(layer("bn1.weight") == .some(nil))
+    #expect(layer("block1.layer.1.bn1.weight") == nil)
+    #expect(layer("bn1.weight") == nil)
   }
 
   @Test func convolutionBiases() throws {
@@ -79,7 +77,7 @@ import Testing
     let model = try makeModel(name)
     let (graph, forward) = try emitted(model, mode, batch: 3)
     #expect(graph.type(forward.logits) == .f32(3, 10))
-    #expect(forward.features.map(\.layer) == Array(model.layers.indices))
+    #expect(forward.features.map(\.layer) == Array(model.units.indices))
     #expect(graph.taps.map(\.name) == model.layers.map(\.name))
     #expect(graph.inputs.dropFirst().map(\.name) == model.parameters.map(\.name))
     try Verifier.verify(graph)

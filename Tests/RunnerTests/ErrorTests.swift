@@ -31,12 +31,29 @@ extension RunnerTests {
       (["inspect", "graph", "--batch", "many"], ["many", "--batch"]),
       (["inspect", "graph", "--stop-after", "nothing"], ["nothing", "differentiate"]),
       (["inspect", "graph", "--program", "clat", "--critical", "99"], ["99", "0...18"]),
+      (
+        ["inspect", "graph", "--program", "clat", "--critical", "layer1.0.conv3"],
+        ["--critical", "layer1.0.conv3", "did you mean 'layer1.0.conv1'"]
+      ),
+      (["inspect", "graph", "--candidates", "layer4"], ["--candidates", "layer4", "resnet20"]),
+      (["inspect", "graph", "--candidates", "conv1", "--unit", "block"], ["--candidates"]),
       (["profile", "--runs", "0"], ["--runs 0"]),
+      (["benchmark", "--steps", "0"], ["--steps 0"]),
+      (["benchmark", "--serve"], ["--serve", "--engine"]),
       (["train"], ["expected a recipe"]),
       (["quickstart", "--epochs", "1"], ["--epochs 1"]),
     ])
     func usage(_ arguments: [String], _ parts: [String]) throws {
       expect(64, parts, try runner.start(arguments).wait())
+    }
+
+    @Test(arguments: [
+      ("run pgd", ["expected {", "run pgd"]), ("{\"run\": \"pdg\"}", ["'pdg'", "pgd", "limits"]),
+    ])
+    func requests(_ line: String, _ parts: [String]) throws {
+      try runner.write("requests", line + "\n")
+      let arguments = ["benchmark", "--serve", "--engine", "eager", "--work", "pgd"]
+      expect(65, parts, try runner.start(arguments, shell: "exec <requests").wait())
     }
 
     @Test(arguments: [
@@ -56,6 +73,33 @@ extension RunnerTests {
         "evaluate", "--model", "small-cnn:width=8", "--weights", "run", "--data", "digits",
       ]
       expect(64, parts, try runner.start(base + arguments).wait())
+    }
+
+    /// What does not fit is refused before it runs, with a batch that does fit.
+    @Test func memory() throws {
+      func benchmark(_ batch: String) throws -> Result {
+        try runner.run(
+          "benchmark", "--model", "small-cnn", "--work", "forward", "--engine", "compiled",
+          "--runs", "1", "--threads", "1", "--memory", "20MB", "--json", "--batch", batch)
+      }
+      let refused = try benchmark("4096")
+      expect(64, ["--batch 4096", "arena", "20.0 MB are available", "largest batch"], refused)
+      let words = refused.error.split(whereSeparator: \.isWhitespace)
+      let largest = try #require(words.last.flatMap { Int($0) })
+      #expect(try benchmark("\(largest)").code == 0)
+      #expect(try benchmark("\(largest + 1)").code == 64)
+      expect(
+        64, ["optimizer.batch_size 64", "not even a batch of 1"],
+        try runner.run("train", runner.recipe(), "--out", "small", "--memory", "1kB"))
+      #expect(!FileManager.default.fileExists(atPath: runner.path("small")))
+      let trained = try runner.run("train", runner.recipe(epochs: 1), "--out", "run")
+      #expect(trained.error.contains("memory "), "\(trained.error)")
+      expect(
+        64, ["--batch 128", "largest batch that fits"],
+        try runner.run(
+          "evaluate", "--model", "small-cnn:width=8", "--weights", "run", "--data", "digits",
+          "--threads", "1", "--memory", "10MB"))
+      expect(64, ["--memory", "lots"], try runner.run("benchmark", "--memory", "lots"))
     }
 
     @Test func missingInput() throws {

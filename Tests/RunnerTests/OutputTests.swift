@@ -34,19 +34,80 @@ extension RunnerTests {
           row,
           [
             "model", "batch", "work", "engine", "median_seconds", "best_seconds", "peak_bytes",
-            "compile_seconds", "threads",
+            "compile_seconds", "threads", "steps", "speedup", "flops", "limit_flops_per_second",
           ])
       }
       let programs = ["forward", "attack", "train", "clat", "criticality", "clat-attack"]
       for program in programs {
         let result = try runner.start(["profile", "--program", program, "--json"] + size).wait()
-        try fields(try result.json(), ["seconds", "instructions", "kernels", "threads"])
+        try fields(
+          try result.json(),
+          [
+            "seconds", "instructions", "kernels", "threads", "limit_flops_per_second",
+            "limit_bytes_per_second", "least_seconds",
+          ])
         for view in ["graph", "program", "memory", "dot"] {
           let shown = try runner.start(["inspect", view, "--program", program] + size).wait()
           #expect(shown.code == 0 && shown.error.isEmpty && !shown.output.isEmpty)
         }
       }
       try fields(try runner.run("doctor", "--json").json(), ["ok", "checks"])
+    }
+
+    @Test func critical() throws {
+      func header(_ arguments: String...) throws -> String {
+        let size = ["--model", "wrn-10-1", "--image", "8x8x1", "--batch", "2"]
+        let graph = ["inspect", "graph", "--program", "clat"] + size + arguments
+        return try runner.start(graph).wait().output.split(separator: "\n").first.map(String.init)
+          ?? ""
+      }
+      #expect(
+        try header("--critical", "conv1,2").contains("layers = \"0 conv1, 2 block1.layer.0.conv2\"")
+      )
+      #expect(
+        try header("--unit", "block", "--include-linear", "--critical", "fc,block3.layer.0")
+          .contains("layers = \"3 block3.layer.0, 4 fc\""))
+      #expect(
+        try header("--candidates", "fc,block2.layer.0.convShortcut")
+          .contains("layers = \"1 fc\""))
+      #expect(
+        try header("--include-shortcuts", "--critical", "8").contains(
+          "8 block3.layer.0.convShortcut"))
+    }
+
+    @Test func benchmarkPlot() throws {
+      let result = try runner.run(
+        "benchmark", "--model", "small-cnn:width=8", "--image", "8x8x1", "--batch", "4", "--runs",
+        "1", "--work", "forward,pgd", "--steps", "2", "--plot", "bars.svg")
+      #expect(result.code == 0, "\(result.error)")
+      let plot = String(decoding: try runner.bytes("bars.svg"), as: UTF8.self)
+      // The background, and a bar for each engine and work.
+      #expect(plot.hasPrefix("<svg") && plot.split(separator: "<rect").count == 6)
+    }
+
+    /// One line of JSON for every request, in order.
+    @Test func benchmarkServer() throws {
+      let requests = ["pgd", "limits", "pgd", "forward"].map { "{\"run\": \"\($0)\"}\n" }
+      try runner.write("requests", requests.joined())
+      for engine in ["compiled", "eager"] {
+        let result = try runner.start(
+          [
+            "benchmark", "--serve", "--engine", engine, "--work", "forward,pgd", "--model",
+            "small-cnn:width=8", "--image", "8x8x1", "--batch", "4", "--steps", "2",
+          ], shell: "exec <requests"
+        ).wait()
+        #expect(result.code == 0 && result.error.isEmpty, "\(result.error)")
+        let answers = try result.output.split(separator: "\n").map { line in
+          try JSONSerialization.jsonObject(with: Data(line.utf8))
+        }
+        #expect(answers.count == 4)
+        for (place, answer) in answers.enumerated() {
+          try fields(
+            answer,
+            place == 1
+              ? ["flops_per_second", "bytes_per_second"] : ["seconds", "peak_bytes", "flops"])
+        }
+      }
     }
 
     @Test func trainedModel() throws {
@@ -63,6 +124,12 @@ extension RunnerTests {
       #expect(layers.map { $0["index"] as? Int } == [0, 1, 2])
       for layer in layers { try fields(layer, ["index", "name", "weakness", "criticality"]) }
       #expect((ranked["selected"] as? [Int])?.count == 2)
+      let more = ["criticality", "--include-linear", "--tap", "convolution"]
+      let linear = try runner.start(more + base).wait().object()
+      #expect(
+        (linear["layers"] as? [[String: Any]])?.map { $0["name"] as? String }
+          == ["conv1", "conv2", "conv3", "linear"])
+      #expect(linear["include_linear"] as? Bool == true)
     }
 
     private func evaluation(_ base: [String]) throws {

@@ -5,8 +5,9 @@ import IR
 ///
 /// A file holds one or more, separated by lines `// -----`. Directives are comments: `PASS: name,
 /// name` (passes of the pipeline; none for a mere round trip), `TAPS: name, name`, `FREEZE: name,
-/// name`, `MASKS: name, name`, `ERROR: text` where the passes must fail with an error that contains
-/// the text, `TOLERANCE: x` of the comparison of results, and the CHECK lines.
+/// name`, `FREEZES_BATCH_NORMS: false`, `MASKS: name, name`, `ERROR: text` where the passes must
+/// fail with an error that contains the text, `TOLERANCE: x` of the comparison of results, and the
+/// CHECK lines.
 public struct ProgramTest: Sendable, CustomStringConvertible {
   public var file: String
   public var line: Int
@@ -62,7 +63,8 @@ public struct ProgramTest: Sendable, CustomStringConvertible {
   /// - Throws: SweepError for a name that is none of the pipeline's.
   public func passes() throws -> [Pass] {
     let request = CompileRequest(
-      taps: directive("TAPS"), freeze: Set(directive("FREEZE")), masks: Set(directive("MASKS")))
+      taps: directive("TAPS"), freeze: Set(directive("FREEZE")), masks: Set(directive("MASKS")),
+      freezesBatchNorms: directive("FREEZES_BATCH_NORMS") != ["false"])
     let known = Pipeline.passes(request)
     return try directive("PASS").map { name in
       guard let pass = known.first(where: { $0.name == name }) else {

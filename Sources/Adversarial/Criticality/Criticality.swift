@@ -2,7 +2,8 @@ import Datasets
 import IR
 import Models
 
-/// How strongly an attack moves each layer's features (CLAT, Eqs. 2 and 3).
+/// How strongly an attack moves each layer's features (CLAT, Eqs. 2 and 3); a layer is one of
+/// `Model.units`.
 public struct Criticality: Sendable, Equatable {
   /// What a feature distance is divided by.
   public enum Normalization: String, Sendable, CaseIterable {
@@ -43,7 +44,7 @@ public struct Criticality: Sendable, Equatable {
   }
 
   public struct Layer: Sendable, Equatable {
-    /// Index in `Model.layers`.
+    /// Index in `Model.units`.
     public var index: Int
     public var name: String
     /// W_i.
@@ -57,7 +58,8 @@ public struct Criticality: Sendable, Equatable {
   /// W of the input itself.
   public var inputWeakness: Double
 
-  /// C_i = W_i / W_{i-1} of given weaknesses. A quotient of two zeros is 0.
+  /// C_i = W_i / W_{i-1} of given weaknesses, i - 1 being the unit before in `Model.units`. A
+  /// quotient of two zeros is 0.
   public init(names: [String], weakness: [Double], input: Double, firstLayer: FirstLayer) {
     func ratio(_ a: Double, _ b: Double) -> Double { a == 0 && b == 0 ? 0 : a / b }
     layers = zip(names, weakness).enumerated().map { index, pair in
@@ -99,7 +101,7 @@ extension Criticality {
     let assembler = try BatchAssembler(dataset: dataset, plan: plan, seed: seed, epoch: draw)
     var attack = options.attack
     attack.batchNorm = .eval
-    var sums = [Double](repeating: 0, count: session.model.layers.count + 1)
+    var sums = [Double](repeating: 0, count: session.model.units.count + 1)
     for index in 0..<plan.batchCount {
       let batch = try assembler.batch(index)
       try session.load(batch)
@@ -110,7 +112,7 @@ extension Criticality {
     }
     let mean = sums.map { $0 / Double(dataset.count) }
     return Criticality(
-      names: session.model.layers.map(\.name), weakness: Array(mean.dropFirst()), input: mean[0],
+      names: session.model.units.map(\.name), weakness: Array(mean.dropFirst()), input: mean[0],
       firstLayer: options.firstLayer)
   }
 

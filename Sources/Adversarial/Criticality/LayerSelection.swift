@@ -1,7 +1,7 @@
 import IR
 import Models
 
-/// Which layers are critical.
+/// Which of `Model.units` are critical.
 public struct LayerSelection: Sendable, Equatable {
   /// By what the layers are chosen.
   public enum Rule: String, Sendable, CaseIterable {
@@ -17,9 +17,9 @@ public struct LayerSelection: Sendable, Equatable {
   public var rule: Rule
   /// How many; nil for the model's default. Comes before `fraction`.
   public var count: Int?
-  /// As a share of the main-path layers, rounded up.
+  /// As a share of the units, rounded up.
   public var fraction: Double?
-  /// The layers of `fixed`: indices, or names as in `Model.layers`.
+  /// The layers of `fixed`: indices, or names as in `Model.units`.
   public var layers: [String]
 
   public init(
@@ -35,10 +35,10 @@ public struct LayerSelection: Sendable, Equatable {
   ///
   /// - Throws: IRError where the model has fewer.
   public func resolvedCount(_ model: Model) throws -> Int {
-    let share = fraction.map { Int(($0 * Double(model.layers.count)).rounded(.up)) }
+    let share = fraction.map { Int(($0 * Double(model.units.count)).rounded(.up)) }
     let k = count ?? share ?? model.defaultCriticalCount
-    guard (1...model.layers.count).contains(k) else {
-      throw IRError("\(k) critical layers: \(model.name) has 1...\(model.layers.count)")
+    guard k >= 1, k <= model.units.count else {
+      throw IRError("\(k) critical layers: \(model.name) has 1...\(model.units.count)")
     }
     return k
   }
@@ -54,7 +54,7 @@ public struct LayerSelection: Sendable, Equatable {
     if rule == .fixed { return try resolvedLayers(model) }
     let k = try resolvedCount(model)
     switch rule {
-    case .random: return Array(shuffled(model.layers.count, seed, draw).prefix(k)).sorted()
+    case .random: return Array(shuffled(model.units.count, seed, draw).prefix(k)).sorted()
     case .largest, .smallest, .fixed:
       let ranking = criticality?.ranking ?? []
       guard ranking.count >= k else {
@@ -65,16 +65,23 @@ public struct LayerSelection: Sendable, Equatable {
   }
 
   private func resolvedLayers(_ model: Model) throws -> [Int] {
-    let names = model.layers.map(\.name)
-    let indices = try layers.map { text in
-      if let index = names.firstIndex(of: text) { return index }
-      if let index = Int(text), names.indices.contains(index) { return index }
-      let hint = nearest(to: text, in: names).map { "; did you mean '\($0)'?" } ?? ""
-      throw IRError(
-        "'\(text)' is no layer of \(model.name): 0...\(names.count - 1) or a name\(hint)")
+    guard !layers.isEmpty else { throw IRError("selection 'fixed' needs a list of layers") }
+    return Set(try layers.map { try Self.index(of: $0, in: model) }).sorted()
+  }
+
+  /// The unit that a text names or numbers.
+  ///
+  /// - Throws: IRError suggesting the nearest name.
+  public static func index(of text: String, in model: Model) throws -> Int {
+    let names = model.units.map(\.name)
+    if let index = names.firstIndex(of: text) { return index }
+    if let index = Int(text), names.indices.contains(index) { return index }
+    let range = "0...\(names.count - 1) or a name"
+    if (model.allLayers.map(\.name) + model.blocks.compactMap(\.name)).contains(text) {
+      throw IRError("'\(text)' is not among the candidates of \(model.name): \(range) of them")
     }
-    guard !indices.isEmpty else { throw IRError("selection 'fixed' needs a list of layers") }
-    return Set(indices).sorted()
+    let hint = nearest(to: text, in: names).map { "; did you mean '\($0)'?" } ?? ""
+    throw IRError("'\(text)' is no layer of \(model.name): \(range)\(hint)")
   }
 
   private func shuffled(_ count: Int, _ seed: UInt64, _ draw: Int) -> [Int] {

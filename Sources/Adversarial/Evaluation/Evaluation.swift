@@ -80,6 +80,9 @@ extension Evaluation {
     let assembler = try BatchAssembler(
       dataset: dataset, plan: plan, seed: options.seed, epoch: 0)
     var result = Evaluation()
+    if options.keepsImages {
+      result.adversarial.reserveCapacity(dataset.count * dataset.shape.count)
+    }
     let start = ContinuousClock.now
     for index in 0..<plan.batchCount {
       if shouldStop() { throw CancellationError() }

@@ -72,6 +72,6 @@ public enum AttackObjective: Sendable, Hashable {
   /// The mean cross entropy of the model's output.
   case crossEntropy
   /// CLAT's inner maximisation (Eq. 5): the batch mean of the sum over `layers` (indices in
-  /// `Model.layers`) of ||F_i(x + d) - F_i(x)||_2.
+  /// `Model.units`) of ||F_i(x + d) - F_i(x)||_2.
   case features(layers: [Int], tap: FeatureTap = .activation)
 }

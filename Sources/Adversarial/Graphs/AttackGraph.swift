@@ -15,7 +15,8 @@ public enum AttackGraph {
   ) throws -> Graph {
     try attack.check()
     let builder = GraphBuilder(name: "attack")
-    describe(attack, objective, batch, builder)
+    builder.header("batch", .int(batch))
+    builder.header("mode", .string(attack.batchNorm.rawValue))
     let x = try builder.images("x", model, batch)
     let initial = try start(attack, x, model, batch, builder)
     let moving = try builder.images("x_adv", model, batch, .carried)
@@ -27,17 +28,6 @@ public enum AttackGraph {
     builder.loop(steps: attack.steps, carry: moving, initial: initial, next: next)
     builder.output("x_adv", next)
     return builder.graph
-  }
-
-  private static func describe(
-    _ attack: Attack, _ objective: AttackObjective, _ batch: Int, _ builder: GraphBuilder
-  ) {
-    builder.header("batch", .int(batch))
-    builder.header("mode", .string(attack.batchNorm.rawValue))
-    if case .features(let layers, let tap) = objective {
-      builder.header("layers", .ints(layers))
-      builder.header("tap", .string(tap.rawValue))
-    }
   }
 
   private static func box(_ attack: Attack) -> Attributes {
@@ -70,8 +60,10 @@ public enum AttackGraph {
     case .crossEntropy:
       return try builder.meanCrossEntropy(forward(moving).logits, builder.labels(batch))
     case .features(let layers, let tap):
-      let clean = try forward(x).features(layers, tap)
-      return try builder.meanFeatureDistance(forward(moving).features(layers, tap), clean)
+      let units = try model.units(at: layers)
+      builder.describe(units, tap)
+      let clean = try forward(x).features(units, tap)
+      return try builder.meanFeatureDistance(forward(moving).features(units, tap), clean)
     }
   }
 }

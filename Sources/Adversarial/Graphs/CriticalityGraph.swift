@@ -4,7 +4,7 @@ import Models
 /// The feature distances behind weakness and criticality: two forward passes with all taps.
 public enum CriticalityGraph {
   /// Inputs: `x` and `x_adv` (f32 NHWC). Outputs, f32 [N] each: `distance.<i>` with
-  /// ||F_i(x_adv) - F_i(x)||_2 of every image for each main-path layer, `distance.input` with
+  /// ||F_i(x_adv) - F_i(x)||_2 of every image for each of `Model.units`, `distance.input` with
   /// ||x_adv - x||_2, and on request `norm.<i>` and `norm.input` with the lengths at x.
   public static func build(
     _ model: Model, batch: Int, tap: FeatureTap = .activation, norms: Bool = false
@@ -28,7 +28,7 @@ public enum CriticalityGraph {
     return builder.graph
   }
 
-  /// Elements of every layer's feature for one image: N_i.
+  /// Elements of every unit's feature for one image: N_i.
   public static func sizes(_ model: Model, tap: FeatureTap = .activation) throws -> [Int] {
     let builder = GraphBuilder(name: "sizes")
     let forward = try ForwardEmitter(builder: builder, model: model, mode: .eval)(

@@ -1,11 +1,12 @@
 import IR
 import Models
 
-/// Which value counts as the feature F_i of a layer.
+/// Which value counts as the feature F_i of a unit. A block's is that of its last main-path layer.
 public enum FeatureTap: String, Sendable, CaseIterable {
-  /// After the batch norm, residual add and activation that follow the convolution.
+  /// After the batch norm, residual add and activation that follow the layer; a shortcut's
+  /// convolution ends before the residual add.
   case activation
-  /// The convolution's own output.
+  /// The convolution's, or linear layer's, own output.
   case convolution
   /// The output of the enclosing block.
   case block
@@ -20,15 +21,30 @@ public enum FeatureTap: String, Sendable, CaseIterable {
 }
 
 extension Forward {
-  /// The features of some layers.
+  /// The features of some units.
+  func features(_ units: [LayerUnit], _ tap: FeatureTap) -> [ValueID] {
+    units.map { tap.value(features[$0.index]) }
+  }
+}
+
+extension Model {
+  /// The units of the given indices.
   ///
   /// - Throws: IRError for an index that the model has not.
-  func features(_ layers: [Int], _ tap: FeatureTap) throws -> [ValueID] {
-    try layers.map { layer in
-      guard features.indices.contains(layer) else {
-        throw IRError("layer \(layer): the model has layers 0...\(features.count - 1)")
+  func units(at indices: [Int]) throws -> [LayerUnit] {
+    try indices.map { index in
+      guard units.indices.contains(index) else {
+        throw IRError("layer \(index): the model has layers 0...\(units.count - 1)")
       }
-      return tap.value(features[layer])
+      return units[index]
     }
+  }
+}
+
+extension GraphBuilder {
+  /// Notes in the header which features are compared.
+  func describe(_ units: [LayerUnit], _ tap: FeatureTap) {
+    header("layers", .string(units.map(\.label).joined(separator: ", ")))
+    header("tap", .string(tap.rawValue))
   }
 }

@@ -72,15 +72,27 @@ extension Recipe {
       (selection.rule == .fixed) == !selection.layers.isEmpty, "clat.layers",
       selection.rule == .fixed
         ? "selection fixed needs a list of layers" : "only selection fixed takes a list of layers")
+    try require(
+      clat.candidates.names.isEmpty || clat.candidates == LayerSet(names: clat.candidates.names),
+      "clat.candidates", "names stand instead of unit, include_shortcuts and include_linear")
+    try require(
+      clat.crossEntropy != .base || base.method != .none, "clat.ce",
+      "base needs a base.method other than none; with base.epochs 0 it trains nothing before CLAT")
   }
 
-  /// The model for images of a data set.
+  /// The model for images of a data set, with the units that CLAT selects from.
   ///
-  /// - Throws: ModelError where the two do not fit.
+  /// - Throws: ModelError where the two do not fit, RecipeError for candidates that it has not.
   public func makeModel(for dataset: Dataset) throws -> Model {
     let shape = dataset.shape
-    return try Model(
+    let network = try Model(
       ModelSpec(model.name), imageShape: (shape.height, shape.width, shape.channels),
       classes: dataset.classes.count, mean: model.mean, std: model.std)
+    guard clat.epochs > 0 else { return network }
+    do {
+      return try network.counting(clat.candidates)
+    } catch let error as ModelError {
+      throw RecipeError("clat.candidates: \(error.message)")
+    }
   }
 }

@@ -37,6 +37,7 @@ extension Recipe {
   mutating func visit(_ visitor: inout some RecipeVisitor) throws {
     try visitor.value("seed", &seed)
     try visitor.value("threads", &threads)
+    try visitor.choice("convolution", &convolution)
     try visitor.choice("last_batch", &lastBatch)
     try visitor.section("model") { visitor in
       try visitor.value("name", &model.name)
@@ -76,6 +77,10 @@ extension Recipe {
 
   private mutating func visitClat(_ visitor: inout some RecipeVisitor) throws {
     try visitor.value("epochs", &clat.epochs)
+    try visitor.choice("unit", &clat.candidates.unit)
+    try visitor.value("include_shortcuts", &clat.candidates.includesShortcuts)
+    try visitor.value("include_linear", &clat.candidates.includesLinear)
+    try visitor.value("candidates", &clat.candidates.names)
     try visitor.choice("selection", &clat.selection.rule)
     try visitor.value("k", &clat.selection.count)
     try visitor.value("fraction", &clat.selection.fraction)
@@ -90,6 +95,8 @@ extension Recipe {
     try visitor.choice("ce", &clat.crossEntropy)
     try visitor.value("lambda", &clat.lambda)
     try visitor.value("batchnorm_affine", &clat.trainsBatchNormAffine)
+    try visitor.choice("batch_norm", &clat.batchNorm)
+    try visitor.value("reset_momentum", &clat.resetsMomentum)
     try visitor.value("fast", &clat.fast)
   }
 

@@ -10,13 +10,16 @@ public struct Recipe: Sendable, Equatable {
   public var seed: UInt64 = 0
   /// 0 for all that the process may use. Results do not depend on it.
   public var threads = 0
+  /// How convolutions are computed; results differ by rounding.
+  public var convolution = ConvolutionPolicy.auto
   /// What happens to the images that do not fill an epoch's last batch.
   public var lastBatch = BatchPlan.LastBatch.keep
   public var model = ModelOptions()
   public var data = DataOptions()
   public var base = BaseOptions()
   public var clat = ClatOptions()
-  /// The attack of training: the base method's, and the budget of CLAT's inner maximisation.
+  /// The attack of training: the base method's, and the budget of CLAT's inner maximisation. Its
+  /// `batchNorm` holds in CLAT too where `clat.batchNorm` is `train`.
   public var attack = Attack.paper
   public var optimizer = OptimizerOptions()
   public var evaluation = EvaluationOptions()
@@ -61,6 +64,8 @@ public struct Recipe: Sendable, Equatable {
 
   public struct ClatOptions: Sendable, Equatable {
     public var epochs = 50
+    /// What layers are selected from.
+    public var candidates = LayerSet()
     public var selection = LayerSelection()
     /// Whether layers are selected again every `period` epochs.
     public var dynamic = true
@@ -74,14 +79,13 @@ public struct Recipe: Sendable, Equatable {
     public var crossEntropy = ClatGraph.CrossEntropyInput.clean
     public var lambda = Lambda.auto
     public var trainsBatchNormAffine = false
+    /// The mode of all batch norms in the weight update; `train` lets their running statistics
+    /// change.
+    public var batchNorm = BatchNormMode.eval
+    /// Whether layers that were not selected before start without momentum.
+    public var resetsMomentum = true
     /// One FGSM-RS step instead of the whole attack.
     public var fast = false
-
-    var graphOptions: ClatGraph.Options {
-      ClatGraph.Options(
-        crossEntropy: crossEntropy, tap: tap, detachClean: detach,
-        trainsBatchNormAffine: trainsBatchNormAffine)
-    }
   }
 
   /// The weight of L_C in Eq. 6.
@@ -131,6 +135,14 @@ public struct Recipe: Sendable, Equatable {
 
   public var baseEpochs: Int { base.method == .none ? 0 : base.epochs }
   public var totalEpochs: Int { baseEpochs + clat.epochs }
+
+  /// How CLAT's graphs are built. Standard training's own loss is the clean cross entropy.
+  var clatGraphOptions: ClatGraph.Options {
+    let isClean = clat.crossEntropy == .base && base.method == .standard
+    return ClatGraph.Options(
+      crossEntropy: isClean ? .clean : clat.crossEntropy, tap: clat.tap, detachClean: clat.detach,
+      trainsBatchNormAffine: clat.trainsBatchNormAffine, batchNorm: clat.batchNorm)
+  }
 }
 
 extension Recipe.Lambda {

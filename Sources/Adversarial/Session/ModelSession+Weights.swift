@@ -64,10 +64,10 @@ extension ModelSession {
     }
   }
 
-  /// The hash of all model tensors but the named ones: what must not change while these train.
-  public func contentHash(except trained: Set<String>) throws -> String {
+  /// The hash of all model tensors but the named ones: what must not change while these do.
+  public func contentHash(except changing: Set<String>) throws -> String {
     var hash = ContentHash()
-    for parameter in model.parameters where !trained.contains(parameter.name) {
+    for parameter in model.parameters where !changing.contains(parameter.name) {
       hash.add(parameter.name)
       hash.add(try store.tensor(parameter.name, TensorType(.f32, parameter.shape)).bytes)
     }

@@ -11,6 +11,7 @@ public final class ModelSession {
   public let model: Model
   public let store = TensorStore()
   public let threads: Int
+  public let convolution: ConvolutionPolicy
   /// Seconds spent compiling so far.
   public private(set) var compileSeconds = 0.0
   private var programs: [Place: Executable] = [:]
@@ -23,9 +24,14 @@ public final class ModelSession {
   /// - Parameters:
   ///   - values: every parameter and buffer by name, in PyTorch's layouts.
   ///   - threads: 0 for all that the process may use. Results do not depend on it.
+  ///   - convolution: how convolutions are computed. Results differ by rounding.
   /// - Throws: IRError for a tensor that is missing or of the wrong size.
-  public init(_ model: Model, values: [String: [Float]], threads: Int = 0) throws {
+  public init(
+    _ model: Model, values: [String: [Float]], threads: Int = 0,
+    convolution: ConvolutionPolicy = .auto
+  ) throws {
     self.model = model
+    self.convolution = convolution
     self.threads = threads > 0 ? threads : Team.availableThreads
     for parameter in model.parameters {
       guard let tensor = values[parameter.name] else {
@@ -36,24 +42,33 @@ public final class ModelSession {
   }
 
   /// A session with freshly drawn weights.
-  public convenience init(_ model: Model, seed: UInt64, threads: Int = 0) throws {
-    try self.init(model, values: model.initialValues(seed: seed), threads: threads)
+  public convenience init(
+    _ model: Model, seed: UInt64, threads: Int = 0, convolution: ConvolutionPolicy = .auto
+  ) throws {
+    try self.init(
+      model, values: model.initialValues(seed: seed), threads: threads, convolution: convolution)
   }
 
   /// The program for a batch size, compiled now or earlier.
   public func program(_ key: ProgramKey, batch: Int) throws -> Executable {
     let place = Place(key: key, batch: batch)
     if let known = programs[place] { return known }
-    var graph = try key.graph(model, batch: batch)
-    for index in graph.inputs.indices where Self.batched.contains(graph.inputs[index].name) {
-      graph.inputs[index].name = Self.name(graph.inputs[index].name, batch)
-    }
-    let result = try Compiler.compile(
-      graph, key.request(model), options: Compiler.Options(threads: threads))
+    let result = try compile(key, batch: batch)
     compileSeconds += result.totalSeconds
     let executable = try Executable(result.program, store: store)
     programs[place] = executable
     return executable
+  }
+
+  /// The program with its memory planned, but not made.
+  func compile(_ key: ProgramKey, batch: Int) throws -> Compiler.Result {
+    var graph = try key.graph(model, batch: batch)
+    for index in graph.inputs.indices where Self.batched.contains(graph.inputs[index].name) {
+      graph.inputs[index].name = Self.name(graph.inputs[index].name, batch)
+    }
+    var request = try key.request(model)
+    request.convolution = convolution
+    return try Compiler.compile(graph, request, options: Compiler.Options(threads: threads))
   }
 
   /// Forgets compiled programs, and with them their memory.
@@ -61,13 +76,13 @@ public final class ModelSession {
     programs = programs.filter { !isStale($0.key.key) }
   }
 
-  private static let batched: Set<String> = ["x", "x_adv", "start", "labels", "ids"]
+  private static let batched: Set<String> = ["x", "x_adv", "x_base", "start", "labels", "ids"]
 
   static func name(_ input: String, _ batch: Int) -> String { "\(input).\(batch)" }
 }
 
 extension ModelSession {
-  /// The images `x` or `x_adv` of a batch size: f32 NHWC.
+  /// The images `x`, `x_adv` or `x_base` of a batch size: f32 NHWC.
   public func images(_ name: String, _ batch: Int) throws -> Tensor {
     let (height, width, channels) = model.imageShape
     return try store.tensor(Self.name(name, batch), .f32(batch, height, width, channels))
@@ -88,15 +103,15 @@ extension ModelSession {
     _ = try store.tensor(Self.name("ids", batch.count), vector).integers.update(from: batch.ids)
   }
 
-  /// Runs an attack on the loaded batch and leaves its result in `x_adv`.
+  /// Runs an attack on the loaded batch and leaves its result in the images `target`.
   public func attack(
     _ attack: Attack, _ objective: AttackObjective = .crossEntropy, batch: Int,
-    stream: RandomStream
+    stream: RandomStream, into target: String = "x_adv"
   ) throws {
     let program = try program(.attack(attack, objective), batch: batch)
     _ = try store.tensor("stream", .i32(4)).integers.update(from: stream.operand)
     program.run()
-    try program.copyOutput("x_adv", to: Self.name("x_adv", batch))
+    try program.copyOutput("x_adv", to: Self.name(target, batch))
   }
 
   /// Sets a scalar input: `lr`, `lambda`.

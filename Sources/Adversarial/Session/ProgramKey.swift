@@ -24,7 +24,7 @@ public enum ProgramKey: Sendable, Hashable {
     case .clat(let layers, let options, let optimizer):
       try ClatGraph.build(model, batch: batch, layers: layers, options, optimizer)
     case .clatTerms(let layers, let options):
-      try ClatGraph.build(model, batch: batch, layers: layers, options)
+      try ClatGraph.terms(model, batch: batch, layers: layers, options)
     case .criticality(let tap, let norms):
       try CriticalityGraph.build(model, batch: batch, tap: tap, norms: norms)
     }
@@ -35,8 +35,6 @@ public enum ProgramKey: Sendable, Hashable {
     switch self {
     case .clat(let layers, let options, _):
       try ClatGraph.request(model, layers: layers, options)
-    case .clatTerms:
-      CompileRequest(freeze: Set(model.parameters.filter(\.isTrainable).map(\.name)))
     default: CompileRequest()
     }
   }

@@ -7,7 +7,7 @@ import Storage
 
 extension Trainer {
   /// Selects the critical layers of the coming period, sets lambda, clears the momentum of layers
-  /// that were not trained before, and hashes what must not change.
+  /// that were not trained before if the recipe says so, and hashes what must not change.
   func selectLayers() throws {
     let images = try criticalityImages()
     let rule = recipe.clat.selection.rule
@@ -15,13 +15,12 @@ extension Trainer {
       rule == .largest || rule == .smallest ? try criticality(of: images) : nil
     let selected = try recipe.clat.selection.select(
       model, criticality, seed: recipe.seed, draw: state.epoch)
-    let before = try ClatGraph.trainable(
-      model, layers: state.selected, recipe.clat.graphOptions)
+    let before = try trainedParameters()
     if selected != state.selected { dropPrograms(except: selected) }
     state.selected = selected
     state.lambda = try lambda(images)
-    try clearMomentum(trainedParameters().subtracting(before))
-    state.frozenHash = try session.contentHash(except: trainedParameters())
+    if recipe.clat.resetsMomentum { try clearMomentum(trainedParameters().subtracting(before)) }
+    state.frozenHash = try frozenHash()
     try recordSelection(criticality)
   }
 
@@ -56,14 +55,12 @@ extension Trainer {
       dataset: images, plan: plan, seed: recipe.seed, epoch: state.epoch)
     let stream = RandomStream(seed: recipe.seed, epoch: state.epoch, purpose: .criticality)
     var (entropy, feature) = (0.0, 0.0)
-    try session.setScalar("lambda", 0)
     for index in 0..<plan.batchCount {
       let batch = try assembler.batch(index)
       try session.load(batch)
-      try session.attack(
-        innerAttack, innerObjective(state.selected), batch: batch.count, stream: stream)
+      try attackForClat(batch.count, stream)
       let program = try session.program(
-        .clatTerms(layers: state.selected, recipe.clat.graphOptions), batch: batch.count)
+        .clatTerms(layers: state.selected, recipe.clatGraphOptions), batch: batch.count)
       program.run()
       entropy += Double(batch.count) * Double(try program.floats("ce")[0])
       feature += Double(batch.count) * Double(try program.floats("feature")[0])
@@ -75,8 +72,14 @@ extension Trainer {
     return lambda
   }
 
-  func trainedParameters() throws -> Set<String> {
-    try ClatGraph.trainable(model, layers: state.selected, recipe.clat.graphOptions)
+  private func trainedParameters() throws -> Set<String> {
+    try ClatGraph.trainable(model, layers: state.selected, recipe.clatGraphOptions)
+  }
+
+  /// Of all that no step may change.
+  private func frozenHash() throws -> String {
+    try session.contentHash(
+      except: ClatGraph.changing(model, layers: state.selected, recipe.clatGraphOptions))
   }
 
   private func clearMomentum(_ parameters: Set<String>) throws {
@@ -102,7 +105,7 @@ extension Trainer {
   private func recordSelection(_ criticality: Criticality?) throws {
     let record = SelectionRecord(
       epoch: state.epoch, selected: state.selected,
-      names: state.selected.map { model.layers[$0].name }, lambda: state.lambda,
+      names: state.selected.map { model.units[$0].name }, lambda: state.lambda,
       layers: (criticality?.layers ?? []).map {
         SelectionRecord.Layer(
           index: $0.index, name: $0.name, weakness: $0.weakness, criticality: $0.criticality)
@@ -112,7 +115,7 @@ extension Trainer {
     state.selections.append(record)
     if let directory {
       try AtomicFile.write(state.selectionsData(), to: directory.path + "/selections.json")
-      let layers = zip(record.selected, record.names).map { "\($0) \($1)" }
+      let layers = record.selected.map { model.units[$0].label }
       try directory.log(
         "epoch \(record.epoch): critical \(layers.joined(separator: ", ")); "
           + "lambda \(record.lambda)")
@@ -122,7 +125,7 @@ extension Trainer {
 
   /// - Throws: IRError where a frozen tensor has changed since the selection.
   func checkFrozen() throws {
-    guard try session.contentHash(except: trainedParameters()) == state.frozenHash else {
+    guard try frozenHash() == state.frozenHash else {
       throw IRError(
         "frozen tensors changed between the selection and the end of epoch \(state.epoch)")
     }

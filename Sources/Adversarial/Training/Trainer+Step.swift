@@ -29,14 +29,13 @@ extension Trainer {
     try record(count, loss: loss, crossEntropy: loss, feature: 0, program)
   }
 
-  /// Inner maximisation (Eq. 5), then the step on Eq. 6.
+  /// The attacks, then the step on Eq. 6.
   private func critical(_ count: Int) throws {
-    try session.attack(
-      innerAttack, innerObjective(state.selected), batch: count, stream: attackStream)
+    try attackForClat(count, attackStream)
     try session.setScalar("lambda", state.lambda)
     let program = try session.program(
       .clat(
-        layers: state.selected, recipe.clat.graphOptions, recipe.optimizer.sgd), batch: count)
+        layers: state.selected, recipe.clatGraphOptions, recipe.optimizer.sgd), batch: count)
     program.run()
     let entropy = Double(try program.floats("ce")[0])
     let feature = Double(try program.floats("feature")[0])
@@ -45,17 +44,24 @@ extension Trainer {
       program)
   }
 
-  /// CLAT's networks run on their running statistics, and so does its attack.
+  /// Makes the images that CLAT's objective reads: `x_adv` by the inner maximisation (Eq. 5), and
+  /// where the base method's loss is wanted `x_base` by its own attack, just as it trains on them.
+  func attackForClat(_ count: Int, _ stream: RandomStream) throws {
+    let options = recipe.clatGraphOptions
+    try session.attack(
+      innerAttack, .features(layers: state.selected, tap: options.tap), batch: count,
+      stream: stream)
+    guard options.crossEntropy == .base else { return }
+    try session.attack(recipe.attack, batch: count, stream: stream, into: "x_base")
+  }
+
   var innerAttack: Attack {
     var attack = recipe.clat.fast ? recipe.attack.fast : recipe.attack
-    attack.batchNorm = .eval
+    // Where the update uses running statistics, what it is attacked by does, too.
+    if recipe.clat.batchNorm == .eval { attack.batchNorm = .eval }
     // At the clean image the gradient of a feature distance is zero.
     attack.start = .random
     return attack
-  }
-
-  func innerObjective(_ layers: [Int]) -> AttackObjective {
-    .features(layers: layers, tap: recipe.clat.tap)
   }
 
   private func record(

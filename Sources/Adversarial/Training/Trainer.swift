@@ -40,7 +40,8 @@ public final class Trainer {
     self.data = data
     self.directory = directory
     let model = try recipe.makeModel(for: data.train)
-    session = try ModelSession(model, seed: recipe.seed, threads: recipe.threads)
+    session = try ModelSession(
+      model, seed: recipe.seed, threads: recipe.threads, convolution: recipe.convolution)
     if let file = recipe.model.weights {
       try session.load(Safetensors.read(file).tensors, file: file)
     }

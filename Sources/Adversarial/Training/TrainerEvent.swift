@@ -98,6 +98,6 @@ public struct EpochMetrics: Sendable, Equatable, Codable {
     crossEntropy == 0 ? 0 : lambda * feature / crossEntropy
   }
   /// Accuracy on the images that the cross entropy saw, before each step: clean ones in standard
-  /// training and, by default, in CLAT, adversarial ones in PGD-AT.
+  /// training and, by default, in CLAT, adversarial ones in PGD-AT, in CLAT those of `clat.ce`.
   public var accuracy: Double { mean(Double(correct)) }
 }

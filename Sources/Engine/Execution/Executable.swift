@@ -9,12 +9,15 @@ public final class Executable {
   /// What executes the program's fused regions.
   public let fusedBackend: FusedBackend
   private let store: TensorStore
-  private let arena: UnsafeMutableRawPointer
-  private let scratch: [UnsafeMutableRawPointer?]
+  private let arena: Arena
+  private let scratch: Arena
+  private let scratchOfThread: [UnsafeMutableRawPointer?]
   private var arguments: [ArgumentBlock] = []
   private var constants: [UnsafeMutablePointer<Float>] = []
   private let code: UnsafeMutablePointer<clat_instruction>
   private let bounds: UnsafeMutablePointer<Int64>
+  /// By instruction and thread.
+  private let slices: UnsafeMutablePointer<UnsafeRawPointer?>
   private var weightsVersion: Int?
   private var nanoseconds: [UInt64]?
 
@@ -23,7 +26,8 @@ public final class Executable {
   /// - Parameters:
   ///   - store: holds, or is given, every external tensor of the program.
   ///   - fusedBackend: what executes fused regions.
-  /// - Throws: IRError where a tensor of the store has another type than the program needs.
+  /// - Throws: IRError where a tensor of the store has another type than the program needs, or
+  ///   there is no memory.
   public init(
     _ program: Program, store: TensorStore, instructionSet: InstructionSet = .best,
     fusedBackend: FusedBackend = .preferred
@@ -32,50 +36,62 @@ public final class Executable {
     self.store = store
     self.instructionSet = instructionSet
     self.fusedBackend = fusedBackend
-    arena = Executable.allocate(program.arenaBytes)
-    scratch = (0..<program.threads).map { _ in Executable.allocate(Int(CLAT_SCRATCH_BYTES)) }
+    arena = try Arena(bytes: program.arenaBytes)
+    let scratch = try Arena(bytes: program.threads * Program.scratchBytes)
+    self.scratch = scratch
+    scratchOfThread = (0..<program.threads).map { scratch.start + $0 * Program.scratchBytes }
     code = .allocate(capacity: max(program.instructions.count, 1))
     bounds = .allocate(capacity: max(program.instructions.count * (program.threads + 1), 1))
+    slices = .allocate(capacity: max(program.instructions.count * program.threads, 1))
     try link()
   }
 
   deinit {
-    free(arena)
-    scratch.forEach { free($0) }
     constants.forEach { $0.deallocate() }
     code.deallocate()
     bounds.deallocate()
-  }
-
-  private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
-    let huge = 2 << 20
-    let size = (max(bytes, 64) + huge - 1) / huge * huge
-    let pointer = aligned_alloc(huge, size)!
-    madvise(pointer, size, Int32(MADV_HUGEPAGE))
-    memset(pointer, 0, size)
-    return pointer
+    slices.deallocate()
   }
 
   private func link() throws {
     let addresses = try program.buffers.map(address)
     for (index, instruction) in program.instructions.enumerated() {
-      let block = instruction.arguments(
-        Addresses(pointers: instruction.operands.map { addresses[$0.buffer] }))
-      arguments.append(block)
       let kernel = try instructionSet.kernel(
         instruction.kernel, instruction.lanes, fusedBackend)
-      let own = bounds + index * (program.threads + 1)
-      for (thread, bound) in instruction.bounds.enumerated() { own[thread] = bound }
+      let ownBounds = bounds + index * (program.threads + 1)
+      for (thread, bound) in instruction.bounds.enumerated() { ownBounds[thread] = bound }
+      let ownSlices = slices + index * program.threads
+      for thread in 0..<program.threads {
+        ownSlices[thread] = argumentBlock(instruction, addresses, thread: thread)
+      }
       (code + index).initialize(
         to: clat_instruction(
-          kernel: kernel, args: UnsafeRawPointer(block.pointer), bounds: UnsafePointer(own),
+          kernel: kernel, args: ownSlices, bounds: ownBounds,
           barrier: instruction.barrier ? 1 : 0))
     }
   }
 
+  /// What a thread gives the kernel: threads share it unless an operand is in a region of theirs.
+  private func argumentBlock(
+    _ instruction: Program.Instruction, _ addresses: [UnsafeMutableRawPointer], thread: Int
+  ) -> UnsafeRawPointer {
+    let shifts = instruction.operands.map { program.regionShift($0.buffer, thread: thread) }
+    if thread > 0, shifts.allSatisfy({ $0 == nil }), let shared = arguments.last {
+      return UnsafeRawPointer(shared.pointer)
+    }
+    let pointers = zip(instruction.operands, shifts).map { operand, shift in
+      addresses[operand.buffer] + (shift ?? 0) + 4 * (operand.view?.channels.lowerBound ?? 0)
+    }
+    let block = instruction.arguments(
+      Addresses(pointers: pointers, strides: instruction.operands.map(\.stride)))
+    arguments.append(block)
+    return UnsafeRawPointer(block.pointer)
+  }
+
   private func address(_ buffer: Program.Buffer) throws -> UnsafeMutableRawPointer {
     switch buffer.placement {
-    case .arena(let offset): return arena + offset
+    case .arena(let offset): return arena.start + offset
+    case .region: return arena.start
     case .constant(let values):
       let copy = UnsafeMutablePointer<Float>.allocate(capacity: max(values.count, 1))
       copy.initialize(from: values, count: values.count)
@@ -102,7 +118,7 @@ public final class Executable {
         count: Int64(section.instructions.count), repeat: Int64(section.repeats))
     }
     withProfile(wanted) { times in
-      clat_team_run(sections, Int32(sections.count), Int32(program.threads), scratch, times)
+      clat_team_run(sections, Int32(sections.count), Int32(program.threads), scratchOfThread, times)
     }
     weightsVersion = current
     if program.outputs.contains(where: { $0.updates != nil }) { store.weightsChanged() }

@@ -43,3 +43,29 @@ public enum Team {
     guard status == 0 else { throw IRError("cannot pin \(threads) threads: errno \(status)") }
   }
 }
+
+/// A kernel of the library.
+typealias KernelFunction =
+  @convention(c) (UnsafeRawPointer?, Int64, Int64, UnsafeMutableRawPointer?) -> Void
+
+extension Team {
+  /// Runs one kernel over its units in a parallel region of its own.
+  static func run(
+    _ kernel: KernelFunction, _ arguments: ArgumentBlock, units: Int, threads: Int,
+    scratch: [UnsafeMutableRawPointer?]? = nil
+  ) {
+    let shared = [UnsafeRawPointer?](repeating: .init(arguments.pointer), count: threads)
+    let bounds = (0...threads).map { Int64(units * $0 / threads) }
+    shared.withUnsafeBufferPointer { shared in
+      bounds.withUnsafeBufferPointer { bounds in
+        var instruction = clat_instruction(
+          kernel: kernel, args: shared.baseAddress, bounds: bounds.baseAddress, barrier: 0)
+        withUnsafePointer(to: &instruction) { pointer in
+          var section = clat_section(instructions: pointer, count: 1, repeat: 1)
+          clat_team_run(&section, 1, Int32(threads), scratch, nil)
+        }
+      }
+    }
+    withExtendedLifetime(arguments) {}
+  }
+}

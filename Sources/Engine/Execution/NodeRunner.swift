@@ -6,11 +6,15 @@ import Kernels
 public final class NodeRunner {
   public let threads: Int
   public let instructionSet: InstructionSet
+  public let convolution: ConvolutionPolicy
   private let scratch: [UnsafeMutableRawPointer?]
 
-  public init(threads: Int, instructionSet: InstructionSet = .best) {
+  public init(
+    threads: Int, instructionSet: InstructionSet = .best, convolution: ConvolutionPolicy = .auto
+  ) {
     self.threads = threads
     self.instructionSet = instructionSet
+    self.convolution = convolution
     scratch = (0..<threads).map { _ in
       .allocate(byteCount: Int(CLAT_SCRATCH_BYTES), alignment: 64)
     }
@@ -24,6 +28,7 @@ public final class NodeRunner {
   public func run(
     _ node: Node, type: (ValueID) -> TensorType, operand: (ValueID) -> Tensor?
   ) throws -> [Tensor] {
+    let node = try convolution.select(node, node.operands.map(type))
     let code = try NodeCode.lower(node, type: type)
     var results: [ValueID: Tensor] = [:]
     for (result, values) in code.constants { results[result] = constant(type(result), values) }
@@ -73,18 +78,9 @@ public final class NodeRunner {
         return Optional(tensor.pointer)
       }
       let kernel = try instructionSet.kernel(call.kernel, call.lanes, .preferred)
-      let block = call.arguments(Addresses(pointers: addresses))
-      let bounds = (0...threads).map { Int64(call.units * $0 / threads) }
-      bounds.withUnsafeBufferPointer { bounds in
-        var instruction = clat_instruction(
-          kernel: kernel, args: UnsafeRawPointer(block.pointer), bounds: bounds.baseAddress,
-          barrier: 0)
-        withUnsafePointer(to: &instruction) { pointer in
-          var section = clat_section(instructions: pointer, count: 1, repeat: 1)
-          clat_team_run(&section, 1, Int32(threads), scratch, nil)
-        }
-      }
-      withExtendedLifetime(block) {}
+      let strides = call.operands.map { tensor($0.reference)?.type.pixelStride ?? 0 }
+      let block = call.arguments(Addresses(pointers: addresses, strides: strides))
+      Team.run(kernel, block, units: call.units, threads: threads, scratch: scratch)
     }
   }
 }

@@ -2,9 +2,6 @@ import Foundation
 import IR
 import Kernels
 
-typealias KernelFunction =
-  @convention(c) (UnsafeRawPointer?, Int64, Int64, UnsafeMutableRawPointer?) -> Void
-
 /// What executes fused regions.
 public enum FusedBackend: String, Sendable, CaseIterable {
   /// Code that LLVM generates for each region.

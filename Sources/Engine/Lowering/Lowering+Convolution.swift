@@ -17,15 +17,24 @@ extension LoweringRules {
   static let convolution: [String: LoweringRule] = [
     "conv2d": { lowering in
       let shape = try ConvolutionShape.forward(lowering.types)
-      try gather(lowering, forward(shape), filters(shape, transpose: false))
+      switch try ConvolutionAlgorithm.of(lowering.attributes) {
+      case .direct: try gather(lowering, forward(shape), filters(shape, transpose: false))
+      case .winograd: try winograd(lowering, .forward(shape))
+      }
     },
     "conv2d_input_grad": { lowering in
       let shape = try ConvolutionShape.inputGradient(lowering.types)
-      try gather(lowering, inputGradient(shape), filters(shape, transpose: true))
+      switch try ConvolutionAlgorithm.of(lowering.attributes) {
+      case .direct: try gather(lowering, inputGradient(shape), filters(shape, transpose: true))
+      case .winograd: try winograd(lowering, .inputGradient(shape))
+      }
     },
     "conv2d_weight_grad": { lowering in
       let shape = try ConvolutionShape.weightGradient(lowering.types)
-      weightGradient(lowering, forward(shape), taps: shape.kernelTaps)
+      switch try ConvolutionAlgorithm.of(lowering.attributes) {
+      case .direct: weightGradient(lowering, forward(shape), taps: shape.kernelTaps)
+      case .winograd: winogradWeightGradient(lowering, shape)
+      }
     },
     "linear": { lowering in
       let shape = try LinearShape.forward(lowering.types)
@@ -45,16 +54,20 @@ extension LoweringRules {
         lowering, linear(shape.images, shape.inFeatures, shape.outFeatures), taps: 1)
     },
     "pack_filters": { lowering in
-      let (tables, filters) = try packing(lowering.node, lowering.operandTypes[0])
-      pack(
-        lowering, filters, tables, source: lowering.operand(0, sliced: false),
-        target: .value(lowering.node.results[0]))
+      let target = OperandReference.value(lowering.node.results[0])
+      let source = lowering.operand(0, sliced: false)
+      if let filters = try winogradFilters(lowering.node, lowering.operandTypes[0]) {
+        pack(lowering, filters, source: source, target: target)
+      } else {
+        let (tables, filters) = try packing(lowering.node, lowering.operandTypes[0])
+        pack(lowering, filters, tables, source: source, target: target)
+      }
     },
   ]
 
   /// Bytes of the result of `pack_filters`.
   static func packedBytes(_ node: Node, _ filters: TensorType) throws -> Int {
-    try packing(node, filters).tables.packedBytes
+    try winogradFilters(node, filters)?.packedBytes ?? packing(node, filters).tables.packedBytes
   }
 
   private static func filters(_ shape: ConvolutionShape, transpose: Bool) -> Filters {
@@ -131,37 +144,24 @@ extension LoweringRules {
   private static func gather(
     _ lowering: NodeLowering, _ gather: Gather, _ filters: Filters
   ) throws {
-    let epilogue = try Epilogue.of(lowering.attributes)
     var packed = lowering.operand(1, sliced: false)
     if lowering.operandTypes[1].dtype == .f32 {
       let target = lowering.temporary(bytes: gather.tables.packedBytes)
       pack(lowering, filters, gather.tables, source: packed, target: target)
       packed = .read(target, sliced: false)
     }
-    var operands = [lowering.operand(0), packed, lowering.result(0)]
-    func add(_ part: Epilogue, sliced: Bool) -> Int? {
-      guard let index = epilogue.operandIndex(part, base: 2) else { return nil }
-      operands.append(lowering.operand(index, sliced: sliced))
-      return operands.count - 1
-    }
-    let bias = add(.shift, sliced: false)
-    let residual = add(.residual, sliced: true)
-    let mask = add(.mask, sliced: true)
-    if epilogue.contains(.bits) {
-      operands.append(lowering.result(lowering.node.results.count - 1))
-    }
-    let bits = epilogue.contains(.bits) ? operands.count - 1 : nil
-    lowering.call("conv_gather", units: gather.images, operands) { at in
+    let epilogue = try ConvolutionEpilogue(lowering, channels: gather.outChannels, base: 2)
+    lowering.call(
+      "conv_gather", units: gather.images,
+      [lowering.operand(0).strided, packed] + epilogue.operands
+    ) { at in
       ArgumentBlock(
         clat_conv_args(
           images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
           out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
-          out_channels: Int32(gather.outChannels), x_stride: Int32(gather.inChannels),
-          y_stride: Int32(gather.outChannels), residual_stride: Int32(gather.outChannels),
-          phases: Int32(gather.tables.phaseCount), phase: UnsafePointer(gather.tables.phases),
-          x: at.f32(0), packed: at.f32(1), y: at.f32(2), bias: at.f32(bias),
-          residual: at.f32(residual), relu: epilogue.contains(.relu) ? 1 : 0,
-          relu_bits: at.u8(bits), mask_bits: at.u8(mask)),
+          x_stride: at.stride(0), phases: Int32(gather.tables.phaseCount),
+          phase: UnsafePointer(gather.tables.phases), x: at.f32(0), packed: at.f32(1),
+          out: epilogue.argument(at)),
         retaining: [gather.tables])
     }
   }
@@ -177,7 +177,7 @@ extension LoweringRules {
     lowering.call(
       "conv_weight_grad", units: jobs.chunks * jobs.blocks,
       [
-        lowering.operand(0, sliced: false), lowering.operand(1, sliced: false),
+        lowering.operand(0, sliced: false).strided, lowering.operand(1, sliced: false).strided,
         .write(partial, sliced: false),
       ]
     ) { at in
@@ -186,7 +186,7 @@ extension LoweringRules {
           images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
           out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
           out_channels: Int32(gather.outChannels), taps: Int32(taps),
-          x_stride: Int32(gather.inChannels), dy_stride: Int32(gather.outChannels),
+          x_stride: at.stride(0), dy_stride: at.stride(1),
           chunks: Int32(jobs.chunks), blocks: Int32(jobs.blocks),
           in: gather.tables.phases[0].in, x: at.f32(0), dy: at.f32(1), partial: at.f32(2)),
         retaining: [gather.tables])

@@ -37,7 +37,7 @@ extension LoweringRules {
     let type = lowering.resultTypes[0]
     let byChannel = !epilogue.isDisjoint(with: [.scale, .shift, .bits, .mask])
     let extents = Extents(type, byChannel: byChannel)
-    var operands = [x, lowering.result(0)]
+    var operands = [x.strided, lowering.result(0).strided]
     func append(_ operand: CallOperand?) -> Int? {
       guard let operand else { return nil }
       operands.append(operand)
@@ -50,7 +50,10 @@ extension LoweringRules {
       scale.map { .read($0, sliced: false) } ?? part(.scale, sliced: false))
     let shiftIndex = append(
       shift.map { .read($0, sliced: false) } ?? part(.shift, sliced: false))
-    let residual = append(part(.residual, sliced: true))
+    let residual = append(part(.residual, sliced: true)?.strided)
+    if let operand = epilogue.operandIndex(.residual, base: base) {
+      lowering.mayOverwrite(operand: operand, result: 0)
+    }
     let mask = append(part(.mask, sliced: true))
     let bits = append(
       epilogue.contains(.bits) ? lowering.result(lowering.node.results.count - 1) : nil)
@@ -58,8 +61,8 @@ extension LoweringRules {
       ArgumentBlock(
         clat_affine_args(
           images: extents.images, pixels: extents.pixels, channels: extents.channels,
-          x_stride: extents.channels, y_stride: extents.channels,
-          residual_stride: extents.channels, x_scale: Float(factor), residual_scale: 1,
+          x_stride: at.stride(0), y_stride: at.stride(1),
+          residual_stride: at.stride(residual), x_scale: Float(factor), residual_scale: 1,
           x: at.f32(0), scale: at.f32(scaleIndex), shift: at.f32(shiftIndex),
           residual: at.f32(residual), y: at.f32(1), relu: epilogue.contains(.relu) ? 1 : 0,
           relu_bits: at.u8(bits), mask_bits: at.u8(mask)))
@@ -70,12 +73,12 @@ extension LoweringRules {
     let extents = Extents(lowering.resultTypes[0])
     lowering.call(
       kernel, units: Int(extents.images),
-      [lowering.operand(0), lowering.operand(1), lowering.result(0)]
+      [lowering.operand(0).strided, lowering.operand(1).strided, lowering.result(0).strided]
     ) { at in
       ArgumentBlock(
         clat_multiply_args(
           images: extents.images, pixels: extents.pixels, channels: extents.channels,
-          x_stride: extents.channels, z_stride: extents.channels, y_stride: extents.channels,
+          x_stride: at.stride(0), z_stride: at.stride(1), y_stride: at.stride(2),
           x: at.f32(0), z: at.f32(1), y: at.f32(2)))
     }
   }
@@ -84,13 +87,13 @@ extension LoweringRules {
     let extents = Extents(lowering.operandTypes[0])
     let partial = lowering.temporary(bytes: Int(extents.images * extents.channels) * 4)
     let operands =
-      [lowering.operand(0), .write(partial, sliced: true)]
-      + (second.map { [lowering.operand($0)] } ?? [])
+      [lowering.operand(0).strided, .write(partial, sliced: true)]
+      + (second.map { [lowering.operand($0).strided] } ?? [])
     lowering.call("channel_sum", units: Int(extents.images), operands) { at in
       ArgumentBlock(
         clat_channel_sum_args(
           images: extents.images, pixels: extents.pixels, channels: extents.channels,
-          a_stride: extents.channels, b_stride: extents.channels, a: at.f32(0),
+          a_stride: at.stride(0), b_stride: at.stride(second == nil ? nil : 2), a: at.f32(0),
           b: at.f32(second == nil ? nil : 2), partial: at.f32(1)))
     }
     lowering.call(

@@ -66,12 +66,12 @@ extension LoweringRules {
     let (scale, shift) = (lowering.temporary(bytes: vector), lowering.temporary(bytes: vector))
     lowering.call(
       "batch_norm_stats", units: Int(extents.images),
-      [lowering.operand(0), .write(partial, sliced: true)]
+      [lowering.operand(0).strided, .write(partial, sliced: true)]
     ) { at in
       ArgumentBlock(
         clat_batch_norm_stats_args(
           images: extents.images, pixels: extents.pixels, channels: extents.channels,
-          x_stride: extents.channels, x: at.f32(0), partial: at.f32(1)))
+          x_stride: at.stride(0), x: at.f32(0), partial: at.f32(1)))
     }
     let (eps, momentum) = (
       Float(lowering.attributes.float("eps")), Float(lowering.attributes.float("momentum"))
@@ -108,14 +108,15 @@ extension LoweringRules {
     lowering.call(
       "batch_norm_grad_stats", units: Int(extents.images),
       [
-        lowering.operand(1), lowering.operand(0), lowering.operand(3, sliced: false),
+        lowering.operand(1).strided, lowering.operand(0).strided,
+        lowering.operand(3, sliced: false),
         lowering.operand(4, sliced: false), .write(partial, sliced: true),
       ] + bits
     ) { at in
       ArgumentBlock(
         clat_batch_norm_grad_stats_args(
           images: extents.images, pixels: extents.pixels, channels: extents.channels,
-          x_stride: extents.channels, dy_stride: extents.channels, x: at.f32(0), dy: at.f32(1),
+          x_stride: at.stride(0), dy_stride: at.stride(1), x: at.f32(0), dy: at.f32(1),
           mean: at.f32(2), invstd: at.f32(3), mask_bits: at.u8(masked ? 5 : nil),
           partial: at.f32(4)))
     }
@@ -133,13 +134,13 @@ extension LoweringRules {
     }
     lowering.call(
       "batch_norm_grad_apply", units: Int(extents.images), main: false,
-      [lowering.operand(1), lowering.operand(0)] + coefficients.map { .read($0, sliced: false) }
-        + [lowering.result(0)] + bits
+      [lowering.operand(1).strided, lowering.operand(0).strided]
+        + coefficients.map { .read($0, sliced: false) } + [lowering.result(0).strided] + bits
     ) { at in
       ArgumentBlock(
         clat_batch_norm_grad_apply_args(
           images: extents.images, pixels: extents.pixels, channels: extents.channels,
-          x_stride: extents.channels, dy_stride: extents.channels, dx_stride: extents.channels,
+          x_stride: at.stride(0), dy_stride: at.stride(1), dx_stride: at.stride(5),
           x: at.f32(0), dy: at.f32(1), a: at.f32(2), b: at.f32(3), c: at.f32(4),
           mask_bits: at.u8(masked ? 6 : nil), dx: at.f32(5)))
     }

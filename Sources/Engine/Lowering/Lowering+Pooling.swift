@@ -6,29 +6,30 @@ extension LoweringRules {
     "max_pool": { lowering in
       let shape = try PoolingShape.forward(lowering.types)
       pool(
-        lowering, "max_pool", shape, [lowering.operand(0), lowering.result(0), lowering.result(1)])
+        lowering, "max_pool", shape, x: lowering.operand(0), y: lowering.result(0),
+        index: lowering.result(1))
     },
     "max_pool_grad": { lowering in
       let shape = try PoolingShape.backward(lowering.types)
       pool(
-        lowering, "max_pool_grad", shape,
-        [lowering.operand(0), lowering.result(0), lowering.operand(1)])
+        lowering, "max_pool_grad", shape, x: lowering.operand(0), y: lowering.result(0),
+        index: lowering.operand(1))
     },
     "avg_pool": { lowering in
       let shape = try PoolingShape.forward(lowering.types)
-      pool(lowering, "avg_pool", shape, [lowering.operand(0), lowering.result(0)])
+      pool(lowering, "avg_pool", shape, x: lowering.operand(0), y: lowering.result(0))
     },
     "avg_pool_grad": { lowering in
       let shape = try PoolingShape.backward(lowering.types)
-      pool(lowering, "avg_pool_grad", shape, [lowering.operand(0), lowering.result(0)])
+      pool(lowering, "avg_pool_grad", shape, x: lowering.operand(0), y: lowering.result(0))
     },
     "global_avg_pool": { lowering in
       let shape = try globalShape(lowering.operandTypes[0])
-      pool(lowering, "avg_pool", shape, [lowering.operand(0), lowering.result(0)])
+      pool(lowering, "avg_pool", shape, x: lowering.operand(0), y: lowering.result(0))
     },
     "global_avg_pool_grad": { lowering in
       let shape = try globalShape(lowering.resultTypes[0])
-      pool(lowering, "avg_pool_grad", shape, [lowering.operand(0), lowering.result(0)])
+      pool(lowering, "avg_pool_grad", shape, x: lowering.operand(0), y: lowering.result(0))
     },
   ]
 
@@ -40,22 +41,24 @@ extension LoweringRules {
         operands: [map], attributes: ["kernel": window, "stride": window, "pad": .ints([0, 0])]))
   }
 
-  /// Operands: x, y and, for max pooling, the index.
+  /// `x` and `y` as the kernel reads and writes them: backward, x is the gradient of the output.
   private static func pool(
-    _ lowering: NodeLowering, _ kernel: String, _ shape: PoolingShape, _ operands: [CallOperand]
+    _ lowering: NodeLowering, _ kernel: String, _ shape: PoolingShape, x: CallOperand,
+    y: CallOperand, index: CallOperand? = nil
   ) {
+    let (input, output) = kernel.hasSuffix("_grad") ? (1, 0) : (0, 1)
+    let operands = [x.strided, y.strided] + (index.map { [$0] } ?? [])
     lowering.call(kernel, units: shape.images, operands) { at in
-      let channels = Int32(shape.channels)
-      return ArgumentBlock(
+      ArgumentBlock(
         clat_pool_args(
           images: Int32(shape.images), in_height: Int32(shape.inHeight),
           in_width: Int32(shape.inWidth), out_height: Int32(shape.outHeight),
-          out_width: Int32(shape.outWidth), channels: channels,
+          out_width: Int32(shape.outWidth), channels: Int32(shape.channels),
           kernel_height: Int32(shape.kernelHeight), kernel_width: Int32(shape.kernelWidth),
           stride_height: Int32(shape.strideHeight), stride_width: Int32(shape.strideWidth),
           pad_height: Int32(shape.padHeight), pad_width: Int32(shape.padWidth),
-          x_stride: channels, y_stride: channels, x: at.f32(0), y: at.f32(1),
-          index: at.i32(at.pointers.count > 2 ? 2 : nil)))
+          x_stride: at.stride(input), y_stride: at.stride(output), x: at.f32(0), y: at.f32(1),
+          index: at.i32(index == nil ? nil : 2)))
     }
   }
 }

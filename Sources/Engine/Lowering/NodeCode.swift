@@ -25,9 +25,13 @@ public final class ArgumentBlock {
   deinit { destroy(pointer) }
 }
 
-/// The resolved addresses of a kernel call's operands, by position.
+/// Where a kernel call's operands are, by position.
 public struct Addresses {
   let pointers: [UnsafeMutableRawPointer?]
+  /// Floats from one pixel to the next: the channels of the tensor, or of the wider one around it.
+  let strides: [Int]
+
+  func stride(_ index: Int?) -> Int32 { index.map { Int32(strides[$0]) } ?? 0 }
 
   func f32(_ index: Int?) -> UnsafeMutablePointer<Float>? {
     index.flatMap { pointers[$0]?.assumingMemoryBound(to: Float.self) }
@@ -52,6 +56,23 @@ public struct CallOperand {
   var access: Access
   /// Whether a slice of the call's units touches only its own part of the operand.
   var sliced: Bool
+  /// Whether the kernel is told the distance between pixels, so that the operand may be channels of
+  /// a wider tensor.
+  var isStrided = false
+
+  var strided: CallOperand {
+    var operand = self
+    operand.isStrided = true
+    return operand
+  }
+}
+
+/// Channels that move between a tensor and a wider one, unless the first is placed inside the
+/// second.
+struct ChannelMove {
+  var part, whole: ValueID
+  /// The first channel of the part within the whole.
+  var start: Int
 }
 
 /// One call of a kernel, before anything has an address.
@@ -61,7 +82,12 @@ public struct KernelCall {
   var operands: [CallOperand]
   /// The number of units that are divided among threads.
   var units: Int
+  /// Operations of the node, a convolution's counted as direct.
   var flops: Double
+  /// Operations that the kernel really executes, where its algorithm needs another number.
+  var executedFlops: Double? = nil
+  /// The call does this and nothing else.
+  var move: ChannelMove?
   /// What a call of the kernel `fused` computes.
   var lanes: LaneProgram?
   var arguments: (Addresses) -> ArgumentBlock
@@ -74,6 +100,9 @@ public struct NodeCode {
   var temporaries: [Int] = []
   /// Results that are another view of an operand's memory.
   var aliases: [(result: ValueID, operand: ValueID)] = []
+  /// Results that may be written over an operand nobody reads afterwards, beyond what the
+  /// operation itself allows.
+  var inPlace: [(result: ValueID, operand: ValueID)] = []
   /// Results whose contents are known now.
   var constants: [(result: ValueID, values: [Float])] = []
 }
@@ -110,20 +139,25 @@ public final class NodeLowering {
     return .temporary(code.temporaries.count - 1)
   }
 
-  /// Adds a call. The work of the node counts for the call marked `main`.
+  /// Adds a call. The work of the node counts for the call marked `main`; `executing` says how many
+  /// operations the kernel executes where that differs (Winograd's fewer, a transformation's own).
   func call(
-    _ kernel: String, units: Int, main: Bool = true, lanes: LaneProgram? = nil,
-    _ operands: [CallOperand],
-    _ arguments: @escaping (Addresses) -> ArgumentBlock
+    _ kernel: String, units: Int, main: Bool = true, executing: Double? = nil,
+    move: ChannelMove? = nil, lanes: LaneProgram? = nil,
+    _ operands: [CallOperand], _ arguments: @escaping (Addresses) -> ArgumentBlock
   ) {
     code.calls.append(
       KernelCall(
         kernel: kernel, operands: operands, units: units, flops: main ? flops : 0,
-        lanes: lanes, arguments: arguments))
+        executedFlops: executing, move: move, lanes: lanes, arguments: arguments))
   }
 
   func alias(result: Int, operand: Int) {
     code.aliases.append((node.results[result], node.operands[operand]))
+  }
+
+  func mayOverwrite(operand: Int, result: Int) {
+    code.inPlace.append((node.results[result], node.operands[operand]))
   }
 
   func constant(result: Int, _ values: [Float]) {
@@ -147,6 +181,11 @@ struct Extents {
   }
 
   var elements: Int32 { pixels * channels }
+}
+
+extension TensorType {
+  /// Floats from one pixel to the next.
+  var pixelStride: Int { Int(Extents(self).channels) }
 }
 
 extension CallOperand {

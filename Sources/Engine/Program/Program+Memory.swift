@@ -11,13 +11,72 @@ extension Program {
       buffers[buffer].lifetime = temporaries[buffer] ?? lifetime
     }
     let planned = buffers.indices.filter { buffers[$0].lifetime != nil }
-    let plan = MemoryPlan(
-      planned.map { MemoryPlan.Request(bytes: buffers[$0].bytes, lifetime: buffers[$0].lifetime!) })
-    for (buffer, offset) in zip(planned, plan.offsets) {
+    let whole = MemoryPlan(planned.map { request($0) })
+    lowerBound = whole.lowerBound
+    let (units, owned) = ownedBuffers(planned, persistent: persistent)
+    let shared = planned.filter { !owned.contains($0) }
+    let lifetimes = owned.map { buffers[$0].lifetime! }
+    guard let first = lifetimes.map(\.lowerBound).min(),
+      let last = lifetimes.map(\.upperBound).max()
+    else { return place(planned, whole) }
+    // All regions together are one buffer among the shared ones.
+    let inner = MemoryPlan(owned.map { request($0, units: units) })
+    let all = MemoryPlan.Request(bytes: inner.arenaBytes * units, lifetime: first...last)
+    let outer = MemoryPlan(shared.map { request($0) } + [all])
+    guard Double(outer.arenaBytes) <= Double(whole.arenaBytes) * Program.regionTolerance else {
+      return place(planned, whole)
+    }
+    regions = Regions(
+      units: units, bytesPerUnit: inner.arenaBytes, start: outer.offsets.last!,
+      lifetime: first...last)
+    place(shared, outer)
+    for (buffer, offset) in zip(owned, inner.offsets) {
+      buffers[buffer].placement = .region(offset: offset)
+    }
+  }
+
+  /// How much larger the arena may be for threads to have regions of their own.
+  private static let regionTolerance = 1.02
+
+  private func request(_ buffer: Int, units: Int = 1) -> MemoryPlan.Request {
+    MemoryPlan.Request(bytes: buffers[buffer].bytes / units, lifetime: buffers[buffer].lifetime!)
+  }
+
+  private mutating func place(_ shared: [Int], _ plan: MemoryPlan) {
+    arenaBytes = plan.arenaBytes
+    for (buffer, offset) in zip(shared, plan.offsets) {
       buffers[buffer].placement = .arena(offset: offset)
     }
-    arenaBytes = plan.arenaBytes
-    lowerBound = plan.lowerBound
+  }
+
+  /// The buffers of which every thread touches only the part of its own units, always the same, and
+  /// the number of these units: the one that makes the most bytes private.
+  private func ownedBuffers(
+    _ planned: [Int], persistent: Set<Int>
+  ) -> (units: Int, buffers: [Int]) {
+    var units: [Int: Int] = [:]
+    var excluded = persistent
+    for section in sections {
+      for instruction in instructions[section.instructions] {
+        for operand in instruction.operands {
+          let known = units[operand.buffer] ?? instruction.units
+          units[operand.buffer] = known
+          // Filters are divided too, but live next to what all threads read.
+          if !operand.sliced || known != instruction.units || section.stage == .weights
+            || buffers[operand.buffer].bytes % max(known, 1) != 0
+          {
+            excluded.insert(operand.buffer)
+          }
+        }
+      }
+    }
+    let candidates = planned.filter { !excluded.contains($0) && units[$0] ?? 0 > 0 }
+    let groups = Dictionary(grouping: candidates) { units[$0]! }
+    let best = groups.max { a, b in
+      func bytes(_ group: [Int]) -> Int { group.reduce(0) { $0 + buffers[$1].bytes } }
+      return (bytes(a.value), a.key) < (bytes(b.value), b.key)
+    }
+    return best.map { ($0.key, $0.value) } ?? (1, [])
   }
 
   private func lifetimes(persistent: Set<Int>) -> [Int: ClosedRange<Int>] {

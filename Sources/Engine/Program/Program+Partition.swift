@@ -10,17 +10,33 @@ extension Program {
     }
   }
 
+  /// Bytes from the arena's start to where buffer `buffer` would begin for a thread if all units
+  /// before the thread's own were there too; nil for what is not in the threads' regions. Kernels
+  /// address units from the first one on.
+  func regionShift(_ buffer: Int, thread: Int) -> Int? {
+    guard case .region(let offset) = buffers[buffer].placement else { return nil }
+    let first = regions.units * thread / threads
+    let count = regions.units * (thread + 1) / threads - first
+    return regions.start + first * regions.bytesPerUnit + offset * count
+      - first * (buffers[buffer].bytes / regions.units)
+  }
+
   /// Marks the instructions before which all threads must meet: those that touch what another
   /// thread may still be writing or reading.
   ///
-  /// Between sections, and between the iterations of a loop, threads meet anyway.
+  /// Between sections threads meet anyway. A loop is walked twice, because its next iteration
+  /// begins while slow threads are still in this one.
   mutating func placeBarriers() {
     for section in sections {
       var pending: [Int] = []
-      for index in section.instructions {
-        instructions[index].barrier = pending.contains { conflicts($0, index) }
-        if instructions[index].barrier { pending = [] }
-        pending.append(index)
+      for _ in 0..<min(section.repeats, 2) {
+        for index in section.instructions {
+          if pending.contains(where: { conflicts($0, index) }) {
+            instructions[index].barrier = true
+          }
+          if instructions[index].barrier { pending = [] }
+          pending.append(index)
+        }
       }
     }
   }
@@ -37,12 +53,23 @@ extension Program {
     }
   }
 
-  /// Whether two buffers share bytes.
+  /// The bytes of the arena that a buffer, or the regions it is in, take up.
+  func sharedExtent(_ buffer: Int) -> Range<Int>? {
+    switch buffers[buffer].placement {
+    case .arena(let offset): offset..<offset + buffers[buffer].bytes
+    case .region: regions.start..<regions.start + regions.bytes
+    case .external, .constant: nil
+    }
+  }
+
+  /// Whether two buffers share bytes that more than one thread touches.
   private func overlap(_ first: Int, _ second: Int) -> Bool {
-    if first == second { return true }
-    guard case .arena(let a) = buffers[first].placement,
-      case .arena(let b) = buffers[second].placement
-    else { return false }
-    return a < b + buffers[second].bytes && b < a + buffers[first].bytes
+    switch (buffers[first].placement, buffers[second].placement) {
+    case (.region, .region): return false
+    case (.region, _), (_, .region), (.arena, .arena):
+      guard let a = sharedExtent(first), let b = sharedExtent(second) else { return false }
+      return a.overlaps(b)
+    default: return first == second
+    }
   }
 }

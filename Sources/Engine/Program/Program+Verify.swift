@@ -1,14 +1,16 @@
+import Foundation
 import IR
 
 extension Program {
   /// Checks that buffers that live at the same time do not overlap, that every buffer lies in the
-  /// arena, that nothing is read before it is written, and that every instruction's units are
-  /// divided completely.
+  /// arena, that nothing is read before it is written, that no thread touches another's region, and
+  /// that every instruction's units are divided completely.
   ///
   /// - Throws: IRError naming the buffer or instruction.
   public func verify() throws {
     try verifyMemory()
     try verifyDataflow()
+    try verifyRegions()
     for (index, instruction) in instructions.enumerated() {
       guard instruction.bounds.count == threads + 1, instruction.bounds.first == 0,
         instruction.bounds.last == Int64(instruction.units),
@@ -19,38 +21,87 @@ extension Program {
     }
   }
 
+  /// What is shared by threads and all regions together, then what is in the regions, by unit.
   private func verifyMemory() throws {
-    let placed = buffers.filter { $0.lifetime != nil }
-    for (index, buffer) in placed.enumerated() {
-      guard case .arena(let offset) = buffer.placement, let lifetime = buffer.lifetime else {
-        continue
+    var shared: [Extent] = []
+    var owned: [Extent] = []
+    for buffer in buffers {
+      guard let lifetime = buffer.lifetime else { continue }
+      switch buffer.placement {
+      case .arena(let offset):
+        shared.append((buffer.name, offset..<offset + buffer.bytes, lifetime))
+      case .region(let offset):
+        owned.append((buffer.name, offset..<offset + buffer.bytes / regions.units, lifetime))
+        guard regions.lifetime.contains(lifetime) else {
+          throw IRError("buffer \(buffer.name) outlives the regions of threads")
+        }
+      case .external, .constant: continue
       }
-      guard offset >= 0, offset % MemoryPlan.alignment == 0, offset + buffer.bytes <= arenaBytes
-      else { throw IRError("buffer \(buffer.name) lies outside the arena") }
-      for other in placed[..<index] {
-        guard case .arena(let start) = other.placement, let span = other.lifetime,
-          span.overlaps(lifetime), offset < start + other.bytes, start < offset + buffer.bytes
-        else { continue }
-        throw IRError("buffers \(buffer.name) and \(other.name) overlap in time and memory")
+    }
+    if regions.bytes > 0 {
+      let end = regions.start + regions.bytes
+      shared.append(("the regions of threads", regions.start..<end, regions.lifetime))
+    }
+    try Program.verify(shared, within: arenaBytes)
+    try Program.verify(owned, within: regions.bytesPerUnit)
+  }
+
+  private typealias Extent = (name: String, bytes: Range<Int>, lifetime: ClosedRange<Int>)
+
+  private static func verify(_ extents: [Extent], within bytes: Int) throws {
+    for (index, extent) in extents.enumerated() {
+      guard extent.bytes.lowerBound % MemoryPlan.alignment == 0, extent.bytes.lowerBound >= 0,
+        extent.bytes.upperBound <= bytes
+      else { throw IRError("buffer \(extent.name) lies outside the arena") }
+      let other = extents[..<index].first {
+        $0.lifetime.overlaps(extent.lifetime) && $0.bytes.overlaps(extent.bytes)
+      }
+      if let other {
+        throw IRError("buffers \(extent.name) and \(other.name) overlap in time and memory")
       }
     }
   }
 
+  /// What is in the threads' regions is touched by slices of their units alone.
+  private func verifyRegions() throws {
+    for (index, instruction) in instructions.enumerated() {
+      for operand in instruction.operands {
+        guard case .region = buffers[operand.buffer].placement else { continue }
+        guard operand.sliced, instruction.units == regions.units,
+          buffers[operand.buffer].bytes % regions.units == 0
+        else {
+          throw IRError(
+            "instruction \(index) (\(instruction.kernel)) touches all of "
+              + "\(buffers[operand.buffer].name), which threads own by parts")
+        }
+      }
+    }
+  }
+
+  /// Of a slab, only channels that have been written may be read.
   private func verifyDataflow() throws {
-    var written = Set<Int>()
+    var written: [Int: IndexSet] = [:]
     for (index, buffer) in buffers.enumerated() {
-      if case .arena = buffer.placement { continue }
-      written.insert(index)
+      switch buffer.placement {
+      case .arena, .region: continue
+      case .external, .constant: written[index] = IndexSet(integersIn: 0..<Int.max - 1)
+      }
     }
     for (index, instruction) in instructions.enumerated() {
       for operand in instruction.operands where operand.access != .out {
-        guard written.contains(operand.buffer) else {
+        guard written[operand.buffer]?.contains(integersIn: channels(operand)) == true else {
           throw IRError(
-            "instruction \(index) (\(instruction.kernel)) reads \(buffers[operand.buffer].name) "
-              + "before it is written")
+            "instruction \(index) (\(instruction.kernel)) reads "
+              + "\(operand.view?.name ?? buffers[operand.buffer].name) before it is written")
         }
       }
-      written.formUnion(instruction.operands.filter { $0.access != .in }.map(\.buffer))
+      for operand in instruction.operands where operand.access != .in {
+        written[operand.buffer, default: []].insert(integersIn: channels(operand))
+      }
     }
+  }
+
+  private func channels(_ operand: Operand) -> Range<Int> {
+    operand.view?.channels ?? 0..<max(operand.stride, 1)
   }
 }

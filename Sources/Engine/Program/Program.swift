@@ -1,4 +1,5 @@
 import IR
+import Kernels
 
 /// The static schedule: a flat list of kernel calls on buffers that all have an address, divided
 /// among threads.
@@ -7,6 +8,9 @@ public struct Program {
   public enum Placement: Hashable, Sendable {
     /// Bytes from the start of the program's arena.
     case arena(offset: Int)
+    /// In every thread's own region of the arena, where the thread's part of the buffer begins at
+    /// `offset` bytes times the units that the thread owns.
+    case region(offset: Int)
     /// A tensor of the caller's store, by name.
     case external(String)
     /// Numbers known when the program was compiled.
@@ -26,6 +30,30 @@ public struct Program {
     public var access: Access
     /// Whether a thread's slice touches only its own part.
     public var sliced: Bool
+    /// The graph value in the buffer, where it is only some of its channels.
+    public var view: View?
+    /// Floats from one pixel to the next.
+    public var stride: Int
+  }
+
+  /// A value that is some channels of a wider one.
+  public struct View: Hashable, Sendable {
+    public var name: String
+    public var channels: Range<Int>
+  }
+
+  /// A part of the arena that is divided among threads by the units they own: what no thread but
+  /// its owner touches.
+  public struct Regions: Sendable, Equatable {
+    /// The number of units, usually images.
+    public var units: Int
+    public var bytesPerUnit: Int
+    /// Where the first thread's region begins in the arena.
+    public var start: Int
+    /// First and last instruction for which any of the contents matter.
+    public var lifetime = 0...0
+
+    public var bytes: Int { units * bytesPerUnit }
   }
 
   /// One kernel call.
@@ -39,8 +67,11 @@ public struct Program {
     public var barrier: Bool
     /// The graph node it comes from.
     public var origin: String
+    /// Operations of the node, a convolution's counted as direct.
     public var flops: Double
-    /// Bytes of all operands, each counted once.
+    /// Operations that the kernel really executes.
+    public var executedFlops: Double
+    /// Bytes of all operands, each buffer counted once; of a view, its own channels.
     public var bytes: Double
     /// What an instruction of the kernel `fused` computes.
     var lanes: LaneProgram?
@@ -73,6 +104,7 @@ public struct Program {
   public var inputs: [Binding]
   public var outputs: [Binding]
   public var arenaBytes: Int
+  public var regions = Regions(units: 0, bytesPerUnit: 0, start: 0)
   /// The largest sum of bytes that are live at once: no plan can do with less.
   public var lowerBound: Int
 
@@ -81,6 +113,9 @@ public struct Program {
     lowerBound == 0 ? 1 : Double(arenaBytes) / Double(lowerBound)
   }
 
+  /// Bytes that every thread has for the time of one kernel call.
+  public static let scratchBytes = Int(CLAT_SCRATCH_BYTES)
+
   /// Bytes of the external tensors.
   public var externalBytes: Int {
     buffers.reduce(0) { sum, buffer in
@@ -88,7 +123,7 @@ public struct Program {
     }
   }
 
-  /// Floating-point operations of one run, loop included.
+  /// Floating-point operations of one run, loop included, a convolution's counted as direct.
   public var flops: Double {
     sections.reduce(0) { sum, section in
       sum + Double(section.repeats) * instructions[section.instructions].reduce(0) { $0 + $1.flops }

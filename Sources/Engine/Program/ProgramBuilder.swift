@@ -64,8 +64,10 @@ struct ProgramBuilder {
       newBuffer("\(node.results[0]).t\(index)", bytes, .arena(offset: 0))
     }
     let start = instructions.count
-    for call in code.calls { append(call, temporaries: temporaries, origin: origin(node)) }
-    for buffer in temporaries where !code.calls.isEmpty {
+    for call in code.calls where call.move.map(assignment.isInPlace) != true {
+      append(call, temporaries: temporaries, origin: origin(node))
+    }
+    for buffer in temporaries where start < instructions.count {
       temporaryLifetime[buffer] = start...instructions.count - 1
     }
   }
@@ -95,22 +97,35 @@ struct ProgramBuilder {
   }
 
   private mutating func append(_ call: KernelCall, temporaries: [Int], origin: String) {
-    var operands: [Program.Operand] = []
-    for operand in call.operands {
-      let buffer =
-        switch operand.reference {
-        case .value(let value): buffer(of: value)
-        case .temporary(let index): temporaries[index]
-        }
-      operands.append(
-        Program.Operand(buffer: buffer, access: operand.access, sliced: operand.sliced))
-    }
-    let bytes = Set(operands.map(\.buffer)).reduce(0) { $0 + buffers[$1].bytes }
+    let operands = call.operands.map { operand(of: $0, temporaries) }
+    let bytes = operands.reduce(into: [Int: Int]()) { known, operand in
+      let whole = buffers[operand.buffer].bytes
+      let part = operand.view.map { whole / operand.stride * $0.channels.count } ?? whole
+      known[operand.buffer] = max(known[operand.buffer] ?? 0, part)
+    }.values.reduce(0, +)
     instructions.append(
       Program.Instruction(
         kernel: call.kernel, operands: operands, units: call.units, bounds: [], barrier: false,
-        origin: origin, flops: call.flops, bytes: Double(bytes), lanes: call.lanes,
-        arguments: call.arguments))
+        origin: origin, flops: call.flops, executedFlops: call.executedFlops ?? call.flops,
+        bytes: Double(bytes), lanes: call.lanes, arguments: call.arguments))
+  }
+
+  private mutating func operand(
+    of operand: CallOperand, _ temporaries: [Int]
+  ) -> Program.Operand {
+    switch operand.reference {
+    case .temporary(let index):
+      return Program.Operand(
+        buffer: temporaries[index], access: operand.access, sliced: operand.sliced, stride: 0)
+    case .value(let value):
+      let (place, channels) = (assignment.place(of: value), graph.type(value).channels)
+      let view = Program.View(
+        name: "\(value)", channels: place.start..<place.start + channels)
+      return Program.Operand(
+        buffer: buffer(of: value), access: operand.access, sliced: operand.sliced,
+        view: graph.type(place.base).channels == channels ? nil : view,
+        stride: graph.type(place.base).pixelStride)
+    }
   }
 
   private mutating func finish(threads: Int) throws -> Program {

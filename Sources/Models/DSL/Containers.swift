@@ -16,8 +16,7 @@ public struct Sequential: Module {
   }
 }
 
-/// A sequence that is a block of the network: the feature `block` of its convolutions is its
-/// output.
+/// A sequence that is a block of the network: the feature `block` of its layers is its output.
 public struct Block: Module {
   public let name: String?
   public let modules: [any Module]
@@ -29,16 +28,16 @@ public struct Block: Module {
   }
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
-    let first = context.trace.features.count
+    context.openBlock(isNamed: name != nil)
     let y = try context.emit(modules, x)
-    context.trace.closeBlock(from: first, output: y)
+    context.trace.closeBlock(output: y)
     return y
   }
 }
 
 /// `body(x) + shortcut(x)` (He et al. 2015); an empty shortcut is the identity.
 ///
-/// Convolutions of the shortcut are not on the main path.
+/// Convolutions of the shortcut are not on the main path; their features end before the sum.
 public struct Residual: Module {
   public let body: [any Module]
   public let shortcut: [any Module]
@@ -57,6 +56,7 @@ public struct Residual: Module {
     let other = try context.inShortcut { try context.emit(shortcut, x) }
     let sum = try context.builder.emitOne("add", [main, other])
     context.trace.advance(main, to: sum)
+    context.trace.settle(other)
     return sum
   }
 }

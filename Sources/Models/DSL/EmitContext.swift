@@ -92,7 +92,12 @@ public final class EmitContext {
     trace.declare(name: qualified(nil), kind: .linear, bias: true, output: output)
   }
 
-  func declareNorm(of x: ValueID) { trace.declareNorm(name: qualified(nil), of: x) }
+  func declareNorm(of x: ValueID) {
+    trace.declareNorm(NormInfo(module: qualified(nil)), of: x)
+  }
+
+  /// - Parameter isNamed: whether the current module has a name of its own.
+  func openBlock(isNamed: Bool) { trace.openBlock(name: isNamed ? qualified(nil) : nil) }
 
   private func qualified(_ suffix: String?) -> String {
     (path + (suffix.map { [$0] } ?? [])).joined(separator: ".")

@@ -1,44 +1,45 @@
 import IR
 
-/// What one emission met: parameters, layers, and the features of the main path.
+/// What one emission met: parameters, layers with their features, and blocks.
 struct Trace {
   struct Feature {
     var convolution: ValueID
     var activation: ValueID
-    var block: ValueID?
   }
 
-  /// In forward order; `layer` is filled in by `Model`.
+  /// In forward order.
   var parameters: [ParameterInfo] = []
-  /// Convolutions, shortcuts and linear layers in forward order; the index is filled in by `Model`.
+  /// Convolutions, shortcuts and linear layers in forward order.
   private(set) var layers: [LayerInfo] = []
-  /// One for each main-path convolution, in forward order.
+  /// One for each layer.
   private(set) var features: [Feature] = []
+  private(set) var blocks: [BlockInfo] = []
+  /// By index in `blocks`.
+  private(set) var blockOutputs: [Int: ValueID] = [:]
 
   /// The values that are features so far, and whose.
   private var open: [ValueID: Int] = [:]
   /// The layers' raw outputs.
   private var outputs: [ValueID: Int] = [:]
+  /// Indices in `blocks`, the innermost last.
+  private var openBlocks: [Int] = []
 
   mutating func declare(name: String, kind: LayerInfo.Kind, bias: Bool, output: ValueID) {
-    outputs[output] = layers.count
+    let index = layers.count
     layers.append(
       LayerInfo(
-        index: 0, name: name, weight: "\(name).weight", bias: bias ? "\(name).bias" : nil,
-        norm: nil, kind: kind))
-    if kind == .convolution {
-      open[output] = features.count
-      features.append(Feature(convolution: output, activation: output))
-    }
+        index: index, name: name, weight: "\(name).weight", bias: bias ? "\(name).bias" : nil,
+        norm: nil, kind: kind, block: openBlocks.last))
+    features.append(Feature(convolution: output, activation: output))
+    if let block = openBlocks.last { blocks[block].layers.append(index) }
+    outputs[output] = index
+    open[output] = index
   }
 
-  /// Notes that the batch norm `name` reads `x`; it belongs to the layer whose raw output `x` is.
-  mutating func declareNorm(name: String, of x: ValueID) {
-    guard let layer = outputs[x] else { return }
-    layers[layer].norm = (
-      gamma: "\(name).weight", beta: "\(name).bias", mean: "\(name).running_mean",
-      variance: "\(name).running_var"
-    )
+  /// Notes that a batch norm reads `x`; it belongs to the layer whose raw output `x` is.
+  mutating func declareNorm(_ norm: NormInfo, of x: ValueID) {
+    if let block = openBlocks.last { blocks[block].norms.append(norm) }
+    if let layer = outputs[x] { layers[layer].norm = norm }
   }
 
   /// The feature that is `x` so far goes on to `y`.
@@ -51,10 +52,10 @@ struct Trace {
   /// The feature that is `x` so far is complete.
   mutating func settle(_ x: ValueID) { open[x] = nil }
 
-  /// Convolutions since `first` that are in no inner block get this one's output.
-  mutating func closeBlock(from first: Int, output: ValueID) {
-    for index in first..<features.count where features[index].block == nil {
-      features[index].block = output
-    }
+  mutating func openBlock(name: String?) {
+    openBlocks.append(blocks.count)
+    blocks.append(BlockInfo(name: name))
   }
+
+  mutating func closeBlock(output: ValueID) { blockOutputs[openBlocks.removeLast()] = output }
 }

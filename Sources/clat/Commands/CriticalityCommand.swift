@@ -23,6 +23,7 @@ struct CriticalityCommand: ParsableCommand {
         clat criticality --model resnet18 --weights runs/mine --data cifar-10-batches-bin
         clat criticality --model resnet20 --weights resnet20.safetensors --data digits \\
           --batch 256 --top 3 --json
+        clat criticality --model wrn-10-1 --weights runs/mine --data digits --unit block
       """)
 
   @OptionGroup var images: ImageOptions
@@ -35,6 +36,8 @@ struct CriticalityCommand: ParsableCommand {
 
   @Option(help: "Layers to select; the model's default unless given.")
   var top: Int?
+
+  @OptionGroup var layers: LayerOptions
 
   @Option(help: "Radius of the attack.")
   var eps = Attack.paper.eps
@@ -64,11 +67,11 @@ struct CriticalityCommand: ParsableCommand {
     }
     let all = try images.load(split: split)
     let dataset = try all.subset(min(batch, all.count))
-    let session = try images.session(for: dataset)
+    let session = try images.session(for: dataset, layers: layers)
     let model = session.model
     let count = top ?? model.defaultCriticalCount
-    guard (1...model.layers.count).contains(count) else {
-      throw Failure.usage("--top \(count): \(model.name) has 1...\(model.layers.count) layers")
+    guard (1...model.units.count).contains(count) else {
+      throw Failure.usage("--top \(count): \(model.name) has 1...\(model.units.count) layers")
     }
     let attack = Attack(eps: eps, step: step, steps: steps)
     let options = Criticality.Options(
@@ -103,6 +106,10 @@ struct CriticalityCommand: ParsableCommand {
         "step": .double(attack.step.value), "steps": .int(attack.steps), "start": "random",
         "seed": .int(Int(truncatingIfNeeded: images.seed)),
       ],
+      "unit": .string(model.layerSet.unit.rawValue),
+      "include_shortcuts": .bool(model.layerSet.includesShortcuts),
+      "include_linear": .bool(model.layerSet.includesLinear),
+      "candidates": .array(model.layerSet.names.map(JSON.string)),
       "tap": .string(tap.rawValue), "normalization": .string(normalization.rawValue),
       "first_layer": .string(firstLayer.rawValue),
     ]
@@ -117,7 +124,7 @@ struct CriticalityCommand: ParsableCommand {
         "\(layer.index)", layer.name, layer.weakness.scientific,
         layer.criticality.map { $0.fixed(4) } ?? "none", selected.contains(layer.index) ? "*" : "")
     }
-    let list = selected.map { "\($0) \(model.layers[$0].name)" }.joined(separator: ", ")
+    let list = selected.map { model.units[$0].label }.joined(separator: ", ")
     return table.text
       + "critical: \(list)\n\(dataset.count) images of \(dataset.name) \(split.rawValue), "
       + "pgd linf eps \(attack.eps), step \(attack.step), \(attack.steps) steps\n"

@@ -23,6 +23,7 @@ struct EvaluateCommand: ParsableCommand {
 
   @OptionGroup var images: ImageOptions
   @OptionGroup var attacking: AttackOptions
+  @OptionGroup var memory: MemoryOptions
 
   @Option(help: "train or test.")
   var split = Split.test
@@ -48,6 +49,12 @@ struct EvaluateCommand: ParsableCommand {
     let options = Evaluation.Options(
       attack: attack, restarts: attacking.restarts, batchSize: min(batch, dataset.count),
       seed: images.seed, keepsImages: attack != nil)
+    let plan = try memory.check("--batch", batch: options.batchSize) { batch in
+      var options = options
+      options.batchSize = batch
+      return try Evaluation.footprint(session, dataset, options)
+    }
+    Output.note("clat: \(plan)")
     let result = try evaluate(session, dataset, options)
     let recheck = try attack.map { attack in
       try Evaluation.recheck(

@@ -22,7 +22,8 @@ struct InspectCommand: ParsableCommand {
       \(Pipeline.passes(CompileRequest()).map(\.name).joined(separator: ", ")).
 
       EXAMPLES
-        clat inspect graph --model resnet18 --program clat --critical 11,4
+        clat inspect graph --model resnet18 --program clat --critical 11,layer2.0.conv1
+        clat inspect graph --model resnet18 --program clat --unit block --critical layer3.1
         clat inspect graph --model small-cnn --stop-after differentiate --program train
         clat inspect memory --model resnet18 --batch 128 --program attack
         clat inspect program --model graph.ir
@@ -39,8 +40,8 @@ struct InspectCommand: ParsableCommand {
   @Option(help: ArgumentHelp("One of \(ProgramName.list)."))
   var program = ProgramName.forward
 
-  @Option(help: "The layers that CLAT trains, 11,4; the model's last ones unless given.")
-  var critical: IndexList?
+  @Option(help: "The layers that CLAT trains, by number or name; the last ones unless given.")
+  var critical: NameList?
 
   @Option(help: "Also print the graph after this pass; may be repeated.")
   var printAfter: [String] = []
@@ -56,7 +57,8 @@ struct InspectCommand: ParsableCommand {
     for name in printAfter + (stopAfter.map { [$0] } ?? []) where !passes.contains(name) {
       throw Failure.usage("no pass is named '\(name)'; passes: \(passes.joined(separator: ", "))")
     }
-    let (graph, request) = try source()
+    var (graph, request) = try source()
+    request.convolution = network.algorithm.convolution
     switch view {
     case .graph: try Output.write(try optimized(graph, request).text)
     case .dot: try Output.write(Dot(graph: try optimized(graph, request)).text)

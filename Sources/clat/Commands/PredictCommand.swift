@@ -126,7 +126,8 @@ struct Predictor {
       graph.inputs[index].name += ".\(batch)"
     }
     let compiled = try Compiler.compile(
-      graph, CompileRequest(taps: taps), options: .init(threads: session.threads))
+      graph, CompileRequest(taps: taps, convolution: session.convolution),
+      options: .init(threads: session.threads))
     let executable = try Executable(compiled.program, store: session.store)
     programs[batch] = executable
     return executable

@@ -10,10 +10,15 @@ struct ProfileCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "profile", abstract: "Show where the time of a program goes.",
     discussion: """
-      Runs a compiled program on random images and prints, for every kernel call, its time in one \
-      run (attack steps added up), its share, GFLOP/s and GB/s; then the same by kernel; then the \
-      calls that lose the most time against a roofline: the best GFLOP/s and GB/s that any call \
-      of this very profile reached.
+      First measures what the machine can do: multiply-adds in registers, and STREAM's triad in \
+      memory. Then runs a compiled program on random images and prints, for every kernel call, its \
+      time in one run (attack steps added up), its share, GFLOP/s and GB/s, and how much of the \
+      limit that applies to it (arithmetic or memory) it reaches; then the same by kernel; then \
+      the calls that lose the most time against their limit.
+
+      GFLOP/s count a convolution's operations as direct, padding included. The limit is that of \
+      the operations that the kernel executes and of its operands' bytes, each read or written \
+      once; where operands are still in a cache, more than 100 % of memory's limit is possible.
 
       EXAMPLES
         clat profile --model resnet18 --batch 128 --program attack
@@ -26,8 +31,8 @@ struct ProfileCommand: ParsableCommand {
   @Option(help: ArgumentHelp("One of \(ProgramName.list)."))
   var program = ProgramName.train
 
-  @Option(help: "The layers that CLAT trains, 11,4; the model's last ones unless given.")
-  var critical: IndexList?
+  @Option(help: "The layers that CLAT trains, by number or name; the last ones unless given.")
+  var critical: NameList?
 
   @Option(help: "Runs that are averaged, after one that is not.")
   var runs = 5
@@ -38,9 +43,11 @@ struct ProfileCommand: ParsableCommand {
   func run() throws {
     guard runs > 0 else { throw Failure.usage("--runs \(runs): expected at least 1") }
     let model = try network.make()
-    let (graph, request) = try program.graph(
+    var (graph, request) = try program.graph(
       model, batch: network.batch, critical: critical?.values)
+    request.convolution = network.algorithm.convolution
     let options = Compiler.Options(threads: try threading.resolve())
+    let limits = try MachineLimits.measure(threads: options.threads)
     let bench = try Workbench(model, batch: network.batch)
     let executable = try Executable(
       Compiler.compile(graph, request, options: options).program, store: bench.store)
@@ -48,7 +55,8 @@ struct ProfileCommand: ParsableCommand {
     executable.isProfiling = true
     let clock = ContinuousClock()
     let seconds = clock.measure { for _ in 0..<runs { executable.run() } } / .seconds(1)
-    let report = ProfileReport(executable, runs: runs, wallSeconds: seconds / Double(runs))
+    let report = ProfileReport(
+      executable, limits, runs: runs, wallSeconds: seconds / Double(runs))
     if json {
       try Output.json(report.json(model, network.batch))
     } else {

@@ -36,6 +36,7 @@ struct TrainCommand: ParsableCommand {
   var weights: String?
 
   @OptionGroup var threading: ThreadOptions
+  @OptionGroup var memory: MemoryOptions
 
   @Flag(help: "Print the report as JSON; the epochs' lines go to standard error.")
   var json = false
@@ -47,9 +48,14 @@ struct TrainCommand: ParsableCommand {
     Interruption.listen()
     let print: (String) -> Void =
       json ? { Output.note($0) } : { line in try? Output.line(line) }
-    let run = try start(given, threads, print)
+    var plan = ""
+    let run = try start(given, threads, print) { trainer in
+      plan = try memory.check(
+        "optimizer.batch_size", batch: trainer.recipe.optimizer.batchSize
+      ) { try trainer.footprint(batch: $0) }
+    }
     if let file = run.resumedFrom { Output.note("clat: going on from \(file)") }
-    Output.note("clat: \(run.trainer.model.name) in \(run.directory.path), \(threads) threads")
+    Output.note("clat: \(run.trainer.model.name) in \(run.directory.path), \(threads) threads, \(plan)")
     try run.run()
     if json { return try Output.json(run.report) }
     try Output.line("weights: \(run.weightsPath)")
@@ -78,11 +84,12 @@ struct TrainCommand: ParsableCommand {
   }
 
   private func start(
-    _ given: Recipe?, _ threads: Int, _ print: @escaping (String) -> Void
+    _ given: Recipe?, _ threads: Int, _ print: @escaping (String) -> Void,
+    check: (Trainer) throws -> Void
   ) throws -> TrainingRun {
     if let resume {
       return try TrainingRun(
-        resuming: resume, threads: threading.threads, matching: given, print: print)
+        resuming: resume, threads: threading.threads, matching: given, check: check, print: print)
     }
     var recipe = given ?? Recipe()
     if recipe.threads == 0 || threading.threads != nil { recipe.threads = threads }
@@ -90,6 +97,7 @@ struct TrainCommand: ParsableCommand {
     if let weights { recipe.model.weights = try Weights.locate(weights) }
     let name = URL(fileURLWithPath: self.recipe ?? "run").deletingPathExtension().lastPathComponent
     return try TrainingRun(
-      recipe, data: data, in: out ?? TrainingRun.freshFolder(name), print: print)
+      recipe, data: data, in: out ?? TrainingRun.freshFolder(name), check: check,
+      print: print)
   }
 }

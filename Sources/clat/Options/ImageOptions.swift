@@ -24,6 +24,8 @@ struct ImageOptions: ParsableArguments {
 
   @OptionGroup var threading: ThreadOptions
 
+  @OptionGroup var algorithm: ConvolutionOptions
+
   func load(split: Split) throws -> Dataset {
     let dataset = try Dataset.load(data, split: split)
     guard let count else { return dataset }
@@ -35,10 +37,13 @@ struct ImageOptions: ParsableArguments {
   }
 
   /// The network with its weights, ready for images like those of `dataset`.
-  func session(for dataset: Dataset) throws -> ModelSession {
-    let model = try network.make(for: dataset)
+  func session(for dataset: Dataset, layers: LayerOptions? = nil) throws -> ModelSession {
+    let network = try network.make(for: dataset)
+    let model = try layers?.count(in: network) ?? network
     let values = try Weights.read(weights, model)
-    return try ModelSession(model, values: values, threads: try threading.resolve())
+    return try ModelSession(
+      model, values: values, threads: try threading.resolve(),
+      convolution: algorithm.convolution)
   }
 
   static func check(batch: Int) throws {

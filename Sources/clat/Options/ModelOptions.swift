@@ -17,17 +17,6 @@ struct NumberList: ExpressibleByArgument {
   }
 }
 
-/// Indices separated by commas, as `--critical 11,4` gives them.
-struct IndexList: ExpressibleByArgument {
-  var values: [Int]
-
-  init?(argument: String) {
-    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-    values = parts.compactMap { Int($0.trimmingCharacters(in: .whitespaces)) }
-    guard values.count == parts.count else { return nil }
-  }
-}
-
 /// The extent of an image, as `--image 32x32x3` gives it.
 struct ImageExtent: ExpressibleByArgument {
   var height: Int
@@ -103,20 +92,36 @@ struct StandaloneModelOptions: ParsableArguments {
   @Option(help: "Images in a batch.")
   var batch = 128
 
+  @OptionGroup var layers: LayerOptions
+
+  @OptionGroup var algorithm: ConvolutionOptions
+
   func make() throws -> Model {
     guard (1...BatchPlan.maximumBatchSize).contains(batch) else {
       throw Failure.usage("--batch \(batch): expected 1...\(BatchPlan.maximumBatchSize)")
     }
-    return try ModelOptions.make(
-      model, image: (image.height, image.width, image.channels), classes: classes, mean: mean,
-      std: std)
+    return try layers.count(
+      in: ModelOptions.make(
+        model, image: (image.height, image.width, image.channels), classes: classes, mean: mean,
+        std: std))
   }
+}
+
+extension ConvolutionPolicy: ExpressibleByArgument {}
+
+/// How convolutions are computed.
+struct ConvolutionOptions: ParsableArguments {
+  @Option(help: "The fastest algorithm for each layer, or one: auto, direct, winograd.")
+  var convolution = ConvolutionPolicy.auto
 }
 
 /// How many threads compute.
 struct ThreadOptions: ParsableArguments {
   @Option(help: "Threads; all CPUs that the process may use unless given.")
   var threads: Int?
+
+  @Flag(inversion: .prefixedNo, help: "Keep every thread on a CPU of its own.")
+  var pin = true
 
   /// The number of threads, each pinned to a CPU where the process has enough of them.
   func resolve() throws -> Int {
@@ -125,11 +130,11 @@ struct ThreadOptions: ParsableArguments {
     guard (1...1024).contains(count) else {
       throw Failure.usage("--threads \(count): expected 1...1024")
     }
-    if count <= available, let problem = pin(count) { Output.note("clat: \(problem)") }
+    if pin, count <= available, let problem = pinned(count) { Output.note("clat: \(problem)") }
     return count
   }
 
-  private func pin(_ count: Int) -> String? {
+  private func pinned(_ count: Int) -> String? {
     do { try Team.pin(threads: count) } catch { return "\(error); going on without" }
     return nil
   }

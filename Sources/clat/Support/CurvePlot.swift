@@ -1,5 +1,3 @@
-import Foundation
-
 /// Curves in an SVG: accuracy in percent over epochs.
 struct CurvePlot {
   struct Curve {
@@ -27,26 +25,21 @@ struct CurvePlot {
   }
 
   var text: String {
-    var lines = [
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(Int(Self.width)) "
-        + "\(Int(Self.height))\" font-family=\"sans-serif\" font-size=\"12\">",
-      "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>",
-      label(title, Self.left, 20, size: 14),
-    ]
+    var lines = [SVG.text(title, Self.left, 20, size: 14)]
     lines += stride(from: 0.0, through: 1, by: 0.2).flatMap { share in
       [
         "<line x1=\"\(n(Self.left))\" x2=\"\(n(Self.width - Self.right))\" y1=\"\(n(y(share)))\" "
           + "y2=\"\(n(y(share)))\" stroke=\"#ddd\"/>",
-        label("\((100 * share).fixed(0)) %", 10, y(share) + 4),
+        SVG.text("\((100 * share).fixed(0)) %", 10, y(share) + 4),
       ]
     }
     let step = max(1, (lastEpoch / 6).rounded())
     lines += stride(from: step, through: lastEpoch, by: step).map {
-      label($0.fixed(0), x($0) - 6, Self.height - 24)
+      SVG.text($0.fixed(0), x($0) - 6, Self.height - 24)
     }
-    lines.append(label("epoch", x((1 + lastEpoch) / 2) - 16, Self.height - 8))
+    lines.append(SVG.text("epoch", x((1 + lastEpoch) / 2) - 16, Self.height - 8))
     for (index, curve) in curves.enumerated() { lines += draw(curve, index) }
-    return (lines + ["</svg>"]).joined(separator: "\n") + "\n"
+    return SVG.document(width: Self.width, height: Self.height, lines)
   }
 
   private func draw(_ curve: Curve, _ index: Int) -> [String] {
@@ -59,14 +52,9 @@ struct CurvePlot {
       "<polyline points=\"\(points)\" \(style)/>",
       "<line x1=\"\(n(legend))\" x2=\"\(n(legend + 26))\" y1=\"\(n(place - 4))\" "
         + "y2=\"\(n(place - 4))\" \(style)/>",
-      label(curve.name, legend + 32, place),
+      SVG.text(curve.name, legend + 32, place),
     ]
   }
 
-  private func label(_ text: String, _ x: Double, _ y: Double, size: Int = 12) -> String {
-    let safe = text.replacing("&", with: "&amp;").replacing("<", with: "&lt;")
-    return "<text x=\"\(n(x))\" y=\"\(n(y))\" font-size=\"\(size)\">\(safe)</text>"
-  }
-
-  private func n(_ value: Double) -> String { value.fixed(1) }
+  private func n(_ value: Double) -> String { SVG.number(value) }
 }

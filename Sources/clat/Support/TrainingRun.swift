@@ -13,11 +13,14 @@ struct TrainingRun {
   let resumedFrom: String?
 
   /// A new run in an empty folder.
+  ///
+  /// - Parameter check: refuses a run by throwing, before the folder exists.
   init(
-    _ recipe: Recipe, data: TrainingData, in folder: String, print: @escaping (String) -> Void
+    _ recipe: Recipe, data: TrainingData, in folder: String,
+    check: (Trainer) throws -> Void = { _ in }, print: @escaping (String) -> Void
   ) throws {
     // What is wrong with the recipe shows before the folder exists.
-    try Failure.blaming(.badData, "recipe") { _ = try Trainer(recipe, data: data) }
+    try Failure.blaming(.badData, "recipe") { try check(Trainer(recipe, data: data)) }
     directory = try RunDirectory.create(at: folder, recipe: recipe.text)
     trainer = try Trainer(recipe, data: data, directory: directory)
     log = TrainingLog(epochs: recipe.totalEpochs, print: print)
@@ -28,7 +31,7 @@ struct TrainingRun {
   /// A run to go on with.
   init(
     resuming folder: String, threads: Int?, matching given: Recipe?,
-    print: @escaping (String) -> Void
+    check: (Trainer) throws -> Void = { _ in }, print: @escaping (String) -> Void
   ) throws {
     directory = try RunDirectory.open(at: folder)
     var recipe = try Recipe.parse(try directory.recipe(), file: directory.recipePath)
@@ -38,6 +41,7 @@ struct TrainingRun {
     if let threads { recipe.threads = threads }
     trainer = try Trainer(
       recipe, data: TrainingData.load(recipe.data), directory: directory)
+    try check(trainer)
     resumedFrom = try trainer.resume { Output.note("clat: \($0)") }
     log = TrainingLog(epochs: recipe.totalEpochs, print: print)
     trainer.onEvent = log.take

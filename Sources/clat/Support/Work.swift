@@ -18,9 +18,15 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
   static let list = allCases.map(\.rawValue).joined(separator: ", ")
 
   /// The programs in order; each but the last leaves `x_adv` for the next.
-  func programs(_ model: Model, batch: Int, critical: [Int]?) throws -> [(Graph, CompileRequest)] {
+  ///
+  /// - Parameter steps: of every attack.
+  func programs(
+    _ model: Model, batch: Int, critical: [String]?, steps: Int
+  ) throws -> [(Graph, CompileRequest)] {
+    var attack = Attack.paper
+    attack.steps = steps
     func graph(_ name: ProgramName, images: String = "x") throws -> (Graph, CompileRequest) {
-      try name.graph(model, batch: batch, critical: critical, images: images)
+      try name.graph(model, batch: batch, critical: critical, images: images, attack: attack)
     }
     switch self {
     case .forward: return [try graph(.forward)]
@@ -44,23 +50,51 @@ protocol PreparedWork {
   var compileSeconds: Double { get }
   /// Bytes of arena and tensors, where the engine knows them beforehand.
   var plannedBytes: Int? { get }
+  /// Bytes of the tensors that the programs share.
+  var tensorBytes: Int { get }
+  /// Operations of one run, a convolution's counted as direct, where the engine knows them.
+  var flops: Double? { get }
   func run() throws
 }
 
+extension EngineName {
+  /// The engine's programs of a work, with tensors of their own.
+  func prepare(
+    _ graphs: [(Graph, CompileRequest)], _ store: TensorStore, threads: Int
+  ) throws -> any PreparedWork {
+    switch self {
+    case .compiled: try CompiledWork(graphs, store, threads: threads)
+    case .eager: try EagerWork(graphs, store, threads: threads)
+    }
+  }
+}
+
 struct CompiledWork: PreparedWork {
+  var tensorBytes: Int { store.bytes }
   let compileSeconds: Double
   let plannedBytes: Int?
+  let flops: Double?
   private let programs: [Executable]
   private let store: TensorStore
 
   init(_ graphs: [(Graph, CompileRequest)], _ store: TensorStore, threads: Int) throws {
-    let options = Compiler.Options(threads: threads)
-    let results = try graphs.map { try Compiler.compile($0.0, $0.1, options: options) }
+    let results = try CompiledWork.compile(graphs, threads: threads)
     compileSeconds = results.reduce(0) { $0 + $1.totalSeconds }
+    plannedBytes = CompiledWork.footprint(results).bytes
     programs = try results.map { try Executable($0.program, store: store) }
-    let external = store.names.reduce(0) { $0 + (store[$1]?.type.byteCount ?? 0) }
-    plannedBytes = results.reduce(external) { $0 + $1.program.arenaBytes }
+    flops = results.reduce(0) { $0 + $1.program.flops }
     self.store = store
+  }
+
+  static func compile(
+    _ graphs: [(Graph, CompileRequest)], threads: Int
+  ) throws -> [Compiler.Result] {
+    let options = Compiler.Options(threads: threads)
+    return try graphs.map { try Compiler.compile($0.0, $0.1, options: options) }
+  }
+
+  static func footprint(_ results: [Compiler.Result]) -> MemoryFootprint {
+    MemoryFootprint(results.map { ($0.program.name, $0.program) })
   }
 
   func run() throws {
@@ -72,8 +106,10 @@ struct CompiledWork: PreparedWork {
 }
 
 struct EagerWork: PreparedWork {
+  var tensorBytes: Int { store.bytes }
   let compileSeconds = 0.0
   let plannedBytes: Int? = nil
+  let flops: Double? = nil
   private let programs: [EagerExecutor]
   private let store: TensorStore
 
@@ -91,4 +127,9 @@ struct EagerWork: PreparedWork {
         from: moved.pointer, byteCount: moved.type.byteCount)
     }
   }
+}
+
+extension TensorStore {
+  /// Bytes of all tensors.
+  fileprivate var bytes: Int { names.reduce(0) { $0 + (self[$1]?.type.byteCount ?? 0) } }
 }

@@ -16,7 +16,7 @@ enum ProgramName: String, CaseIterable, ExpressibleByArgument {
   ///
   /// - Parameter critical: the layers that CLAT trains; the last ones unless given.
   func graph(
-    _ model: Model, batch: Int, critical: [Int]?, images: String = "x",
+    _ model: Model, batch: Int, critical: [String]?, images: String = "x",
     attack: Attack = .paper
   ) throws -> (Graph, CompileRequest) {
     let layers = try ProgramName.critical(model, critical)
@@ -43,15 +43,12 @@ enum ProgramName: String, CaseIterable, ExpressibleByArgument {
   }
 
   /// The given layers after a check, or the model's last ones.
-  static func critical(_ model: Model, _ given: [Int]?) throws -> [Int] {
+  static func critical(_ model: Model, _ given: [String]?) throws -> [Int] {
     guard let given else {
-      return Array(model.layers.indices.suffix(model.defaultCriticalCount))
+      return Array(model.units.indices.suffix(model.defaultCriticalCount))
     }
-    if let wrong = given.first(where: { !model.layers.indices.contains($0) }) {
-      throw Failure.usage(
-        "--critical \(wrong): \(model.name) has layers 0...\(model.layers.count - 1)")
+    return try Failure.blaming(.usage, "--critical") {
+      try LayerSelection(rule: .fixed, layers: given).select(model, nil, seed: 0, draw: 0)
     }
-    guard !given.isEmpty else { throw Failure.usage("--critical: expected at least one layer") }
-    return given
   }
 }

@@ -1,0 +1,159 @@
+// What Winograd convolutions share: a block of tiles at a time, their inputs are transformed for
+// all channels; then, panel by panel of output channels, multiplied by the filters' transforms,
+// transformed back and given to the epilogue, so that no transform of a whole tensor is ever
+// stored. A tile's result does not depend on its block.
+
+#define WINOGRAD_ROOM (7 << 20) // bytes of a block's transforms
+#define WINOGRAD_WIDE 32        // input channels whose products leave time to prefetch
+
+typedef struct winograd_block winograd_block;
+
+typedef struct {
+  int64_t side;        // outputs of a tile in each direction
+  int64_t tiles;       // of a block at most
+  int64_t products;    // of a tile, for a pair of channels
+  const uint8_t *rows; // [CLAT_WINOGRAD_POINTS] of them that share a filter's transform
+  void (*transform)(const winograd_block *, int64_t tile);
+  void (*finish)(const winograd_block *, int64_t count, int n, int panels);
+} winograd_algorithm;
+
+struct winograd_block {
+  const winograd_algorithm *algorithm;
+  const clat_winograd_args *a;
+  winograd_grid grid;   // of the slice
+  int64_t start, block; // tiles before this block, tiles of a block
+  int64_t row;          // floats from one row of inputs to the next
+  float *inputs;        // [point][tile][row of the point][channel]
+  float *sums;          // [point][tile][row of the point][TILE_PANELS * 16]
+};
+
+/// The block's tile.
+INLINE winograd_tile block_tile(const winograd_block *g, int64_t index) {
+  return tile_at(&g->grid, g->start + index);
+}
+
+/// Floats from a block's first row to a point's, where `before` rows a tile precede the point's.
+/// Points lie a cache line further apart than their rows, lest they share cache sets.
+INLINE int64_t point_offset(const winograd_block *g, int64_t point, int64_t before, int64_t row) {
+  return before * g->block * row + point * 16;
+}
+
+/// Asks, at the i-th of `calls` tiles that multiply a group of panels, for its share of what the
+/// epilogue touches. Tiles in order cover the pixels nearly in order.
+INLINE void prefetch_share(const winograd_block *g, int64_t count, int n, int panels, int64_t i,
+                           int64_t calls) {
+  const clat_winograd_args *a = g->a;
+  const clat_epilogue *e = &a->out;
+  const int64_t pixels = g->algorithm->side * g->algorithm->side;
+  const int64_t first = g->grid.first_image * a->out_height * a->out_width + g->start * pixels;
+  for (int64_t p = count * pixels * i / calls; p < count * pixels * (i + 1) / calls; p++)
+    for (int panel = 0; panel < panels; panel++) {
+      __builtin_prefetch(e->y + (first + p) * e->y_stride + n + panel * 16, 1, 2);
+      if (e->residual)
+        __builtin_prefetch(e->residual + (first + p) * e->residual_stride + n + panel * 16, 0, 2);
+    }
+}
+
+/// Likewise, at the i-th of all panels' `calls`, for its share of the next block's inputs.
+INLINE void prefetch_next(const winograd_block *g, int64_t count, int64_t i, int64_t calls) {
+  const clat_winograd_args *a = g->a;
+  const int64_t image = a->in_height * a->in_width * (int64_t)a->x_stride,
+                tiles = g->grid.across * g->grid.down, first = g->start + count;
+  const int64_t lines = image * min64(count, g->grid.total - first) / tiles / 16;
+  const float *x = a->x + g->grid.first_image * image + first * image / tiles;
+  for (int64_t p = lines * i / calls; p < lines * (i + 1) / calls; p++)
+    __builtin_prefetch(x + p * 16, 0, 2);
+}
+
+INLINE int64_t register_tiles(int64_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
+
+/// The products of all tiles of the block with `panels` panels from channel n on, point by point. A
+/// register tile may run into the next point's sums, which come later.
+static void multiply_tiles(const winograd_block *g, int64_t count, int n, int panels) {
+  const uint8_t *rows_of = g->algorithm->rows;
+  const int64_t channels = g->a->in_channels, depth = channels * 16, width = panels * 16;
+  const int64_t groups = (g->a->out.channels + TILE_PANELS * 16 - 1) / (TILE_PANELS * 16);
+  int64_t before = 0, call = 0, calls = 0;
+  for (int point = 0; point < CLAT_WINOGRAD_POINTS; point++)
+    calls += register_tiles(count * rows_of[point]);
+  for (int64_t point = 0; point < CLAT_WINOGRAD_POINTS; before += rows_of[point++]) {
+    const float *x = g->inputs + point_offset(g, point, before, g->row);
+    float *sums = g->sums + point_offset(g, point, before, TILE_PANELS * 16);
+    multiply_tile tile = {.x_stride = g->row,
+                          .steps = channels,
+                          .weights = g->a->packed + (n / 16 * CLAT_WINOGRAD_POINTS + point) * depth,
+                          .panel_stride = CLAT_WINOGRAD_POINTS * depth};
+    tile.ahead = tile.weights + depth;
+    const int64_t rows = count * rows_of[point];
+    for (int64_t at = 0; at < rows; at += TILE_ROWS, tile.ahead += depth, call++) {
+      tile.x = x + at * g->row;
+      tile.sums = sums + at * width;
+      if (at == 2 * TILE_ROWS) tile.ahead += tile.panel_stride - 2 * depth;
+      if (channels >= WINOGRAD_WIDE) {
+        prefetch_share(g, count, n, panels, call, calls);
+        prefetch_next(g, count, n / (TILE_PANELS * 16) * calls + call, groups * calls);
+      }
+      multiply_kernels[panels - 1][min64(TILE_ROWS, rows - at)](&tile);
+    }
+  }
+}
+
+/// The epilogue of 4x4 outputs, `step` pixels apart, the first of which is t's.
+INLINE void finish_outputs(const clat_epilogue *e, const clat_winograd_args *a, winograd_tile t,
+                           int64_t step, int channel, v16 *y) {
+  const int lanes = (int)min64(16, e->channels - channel);
+  const int64_t first = (t.image * a->out_height + t.y) * a->out_width + t.x,
+                down = step * a->out_width;
+  const int64_t rows = min64(4, (a->out_height - t.y + step - 1) / step),
+                columns = min64(4, (a->out_width - t.x + step - 1) / step);
+  if (rows == 4 && columns == 4 && lanes == 16) {
+    UNROLL for (int r = 0; r < 4; r++) UNROLL for (int c = 0; c < 4; c++)
+        finish_panel(e, first + r * down + c * step, channel, 16, &y[r * 4 + c]);
+    return;
+  }
+  for (int r = 0; r < rows; r++)
+    for (int c = 0; c < columns; c++)
+      finish_panel(e, first + r * down + c * step, channel, lanes, &y[r * 4 + c]);
+}
+
+/// How the slice is cut into blocks, and where they lie in scratch.
+static winograd_block plan_blocks(const winograd_algorithm *algorithm, const clat_winograd_args *a,
+                                  int64_t begin, int64_t end, char *scratch) {
+  winograd_block g = {.algorithm = algorithm,
+                      .a = a,
+                      .grid = {.x = a->x,
+                               .height = a->in_height,
+                               .width = a->in_width,
+                               .stride = a->x_stride,
+                               .pad_height = a->pad_height,
+                               .pad_width = a->pad_width,
+                               .out_height = a->out_height,
+                               .out_width = a->out_width,
+                               .side = algorithm->side}};
+  count_tiles(&g.grid, begin, end, a->in_channels, (float *)scratch);
+  g.row = transform_row(a->in_channels);
+  const int64_t row = g.row + TILE_PANELS * 16, bytes = algorithm->products * row * 4;
+  const int64_t slack = (TILE_ROWS - 1) * row * 4; // of the last register tile
+  const int64_t room = min64(algorithm->tiles, (WINOGRAD_ROOM - slack) / bytes);
+  const int64_t unit = room < TILE_ROWS ? 1 : TILE_ROWS, most = max64(1, room / unit);
+  const int64_t units = (g.grid.total + unit - 1) / unit, blocks = max64(1, (units + most - 1) / most);
+  g.block = (units + blocks - 1) / blocks * unit;
+  g.inputs = (float *)scratch + WINOGRAD_CHANNELS;
+  g.sums = g.inputs + point_offset(&g, CLAT_WINOGRAD_POINTS, algorithm->products, g.row) +
+           (TILE_ROWS - 1) * g.row;
+  return g;
+}
+
+static void run_blocks(const winograd_algorithm *algorithm, const clat_winograd_args *a,
+                       int64_t begin, int64_t end, void *scratch) {
+  winograd_block g = plan_blocks(algorithm, a, begin, end, scratch);
+  for (g.start = 0; g.start < g.grid.total; g.start += g.block) {
+    const int64_t count = min64(g.block, g.grid.total - g.start);
+    for (int64_t i = 0; i < count; i++) algorithm->transform(&g, i);
+    for (int n = 0; n < a->out.channels; n += TILE_PANELS * 16) {
+      const int panels = (int)min64(TILE_PANELS, (a->out.channels - n + 15) / 16);
+      multiply_tiles(&g, count, n, panels);
+      algorithm->finish(&g, count, n, panels);
+    }
+  }
+}

@@ -1,0 +1,161 @@
+// The plain twins of the Winograd kernels, in double.
+#include "conv_reference.h"
+#include "winograd_points.h"
+
+/// A tile's outputs y[4][4] of channel n; its first output is (row, column) of the image.
+static void tile_sums(const clat_winograd_args *a, const float *x, int row, int column, int n,
+                      double *y) {
+  const int64_t depth = a->in_channels;
+  const float *u = a->packed +
+                   (int64_t)(n / CLAT_PANEL) * CLAT_WINOGRAD_POINTS * depth * CLAT_PANEL +
+                   n % CLAT_PANEL;
+  double sums[36] = {0}, half[36];
+  for (int64_t k = 0; k < depth; k++) {
+    double d[36], v[6];
+    for (int i = 0; i < 36; i++) {
+      const int r = row - a->pad_height + i / 6, c = column - a->pad_width + i % 6;
+      const int inside = r >= 0 && r < a->in_height && c >= 0 && c < a->in_width;
+      d[i] = inside ? (double)x[((int64_t)r * a->in_width + c) * a->x_stride + k] : 0;
+    }
+    for (int c = 0; c < 6; c++) {
+      WINOGRAD_INPUT(double, v, d + c, 6);
+      for (int r = 0; r < 6; r++) half[r * 6 + c] = v[r];
+    }
+    for (int r = 0; r < 6; r++) {
+      WINOGRAD_INPUT(double, v, half + r * 6, 1);
+      for (int c = 0; c < 6; c++) sums[r * 6 + c] += v[c] * u[((r * 6 + c) * depth + k) * CLAT_PANEL];
+    }
+  }
+  for (int c = 0; c < 6; c++) {
+    double column_sums[4];
+    WINOGRAD_OUTPUT(double, column_sums, sums + c, 6);
+    for (int r = 0; r < 4; r++) half[r * 6 + c] = column_sums[r];
+  }
+  for (int r = 0; r < 4; r++) WINOGRAD_OUTPUT(double, y + r * 4, half + r * 6, 1);
+}
+
+static void winograd_tile(const clat_winograd_args *a, int64_t image, int row, int column) {
+  const float *x = a->x + image * a->in_height * a->in_width * a->x_stride;
+  for (int n = 0; n < a->out.channels; n++) {
+    double y[16];
+    tile_sums(a, x, row, column, n, y);
+    for (int i = 0; i < 16; i++) {
+      const int r = row + i / 4, c = column + i % 4;
+      if (r >= a->out_height || c >= a->out_width) continue;
+      clat_finish_reference(&a->out, (image * a->out_height + r) * a->out_width + c, n, y[i]);
+    }
+  }
+}
+
+void clat_winograd_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
+  const clat_winograd_args *a = args;
+  (void)scratch;
+  for (int64_t image = begin; image < end; image++)
+    for (int row = 0; row < a->out_height; row += 4)
+      for (int column = 0; column < a->out_width; column += 4)
+        winograd_tile(a, image, row, column);
+}
+
+static void transform_filter(double *u, const double *w) {
+  double half[18], column[6];
+  for (int c = 0; c < 3; c++) {
+    WINOGRAD_FILTER(double, column, w + c, 3);
+    for (int r = 0; r < 6; r++) half[r * 3 + c] = column[r];
+  }
+  for (int r = 0; r < 6; r++) WINOGRAD_FILTER(double, u + r * 6, half + r * 3, 1);
+}
+
+void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int64_t begin,
+                                          int64_t end, clat_filter_transform *transform) {
+  const int channels = a->transpose ? a->in_channels : a->out_channels;
+  const int depth = a->transpose ? a->out_channels : a->in_channels;
+  for (int64_t panel = begin; panel < end; panel++)
+    for (int k = 0; k < depth; k++)
+      for (int lane = 0; lane < CLAT_PANEL; lane++) {
+        const int64_t n = panel * CLAT_PANEL + lane;
+        double w[9] = {0}, u[CLAT_WINOGRAD_POINTS];
+        for (int t = 0; t < 9 && n < channels; t++) {
+          const int64_t filter =
+              a->transpose ? (int64_t)k * a->in_channels + n : n * a->in_channels + k;
+          w[t] = a->weights[filter * 9 + (a->transpose ? 8 - t : t)];
+        }
+        float *to = a->packed + (panel * CLAT_WINOGRAD_POINTS * depth + k) * CLAT_PANEL + lane;
+        transform(u, w);
+        for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) to[i * depth * CLAT_PANEL] = (float)u[i];
+      }
+}
+
+void clat_winograd_pack_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  clat_winograd_pack_filters_reference(args, begin, end, transform_filter);
+}
+
+/// Adds one tile's products to the sums of input channel k.
+static void add_tile(const clat_winograd_weight_grad_args *a, int64_t image, int row, int column,
+                     int64_t k, double *sums) {
+  const int64_t padded = (a->out_channels + 15) / 16 * 16;
+  double d[36], half[36], v[36], grad[36];
+  for (int i = 0; i < 36; i++) {
+    const int r = row - a->pad_height + i / 6, c = column - a->pad_width + i % 6;
+    const int inside = r >= 0 && r < a->in_height && c >= 0 && c < a->in_width;
+    const int64_t pixel = (image * a->in_height + r) * a->in_width + c;
+    d[i] = inside ? (double)a->x[pixel * a->x_stride + k] : 0;
+  }
+  for (int c = 0; c < 6; c++) WINOGRAD_INPUT(double, half + c * 6, d + c, 6);
+  for (int r = 0; r < 6; r++) WINOGRAD_INPUT(double, v + r * 6, half + r, 6);
+  for (int o = 0; o < a->out_channels; o++) {
+    double y[16];
+    for (int i = 0; i < 16; i++) {
+      const int r = row + i / 4, c = column + i % 4;
+      const int64_t pixel = (image * a->out_height + r) * a->out_width + c;
+      y[i] = r < a->out_height && c < a->out_width ? (double)a->dy[pixel * a->dy_stride + o] : 0;
+    }
+    for (int c = 0; c < 4; c++) WINOGRAD_OUTPUT_GRAD(double, half + c * 6, y + c, 4);
+    for (int r = 0; r < 6; r++) WINOGRAD_OUTPUT_GRAD(double, grad + r * 6, half + r, 6);
+    for (int i = 0; i < 36; i++) sums[i * padded + o] += v[i] * grad[i];
+  }
+}
+
+void clat_winograd_weight_grad_reference(const void *args, int64_t begin, int64_t end,
+                                         void *scratch) {
+  const clat_winograd_weight_grad_args *a = args;
+  const int64_t padded = (a->out_channels + 15) / 16 * 16, panels = (a->in_channels + 15) / 16;
+  double *sums = scratch;
+  for (int64_t job = begin; job < end; job++) {
+    const int64_t chunk = job / a->blocks, block = job % a->blocks;
+    const int64_t last = panels * (block + 1) / a->blocks * 16;
+    for (int64_t k = panels * block / a->blocks * 16; k < last && k < a->in_channels; k++) {
+      for (int64_t i = 0; i < CLAT_WINOGRAD_POINTS * padded; i++) sums[i] = 0;
+      for (int64_t image = a->images * chunk / a->chunks;
+           image < a->images * (chunk + 1) / a->chunks; image++)
+        for (int row = 0; row < a->out_height; row += 4)
+          for (int column = 0; column < a->out_width; column += 4)
+            add_tile(a, image, row, column, k, sums);
+      for (int64_t i = 0; i < CLAT_WINOGRAD_POINTS; i++)
+        for (int64_t o = 0; o < padded; o++)
+          a->partial[((chunk * CLAT_WINOGRAD_POINTS + i) * a->in_channels + k) * padded + o] =
+              (float)sums[i * padded + o];
+    }
+  }
+}
+
+void clat_winograd_weight_grad_reduce_reference(const void *args, int64_t begin, int64_t end,
+                                                void *scratch) {
+  const clat_winograd_weight_grad_reduce_args *a = args;
+  const int64_t padded = (a->out_channels + 15) / 16 * 16, plane = a->in_channels * padded;
+  (void)scratch;
+  for (int64_t o = begin; o < end; o++)
+    for (int64_t k = 0; k < a->in_channels; k++) {
+      double u[36], half[18], w[3];
+      for (int i = 0; i < 36; i++) {
+        u[i] = 0;
+        for (int64_t chunk = 0; chunk < a->chunks; chunk++)
+          u[i] += a->partial[(chunk * CLAT_WINOGRAD_POINTS + i) * plane + k * padded + o];
+      }
+      for (int c = 0; c < 6; c++) WINOGRAD_FILTER_GRAD(double, half + c * 3, u + c, 6);
+      for (int r = 0; r < 3; r++) {
+        WINOGRAD_FILTER_GRAD(double, w, half + r, 3);
+        for (int c = 0; c < 3; c++) a->dw[(o * a->in_channels + k) * 9 + r * 3 + c] = (float)w[c];
+      }
+    }
+}

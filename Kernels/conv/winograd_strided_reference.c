@@ -1,0 +1,89 @@
+// The plain twins of the kernels for stride 2, in double.
+#include "conv_reference.h"
+#include "winograd_strided_points.h"
+
+#define UNROLL
+
+/// A tile's products for output channel n, summed over the input channels.
+static void sum_products(const clat_winograd_args *a, const float *x, int row, int column, int n,
+                         int gradient, double *sums) {
+  const int64_t depth = a->in_channels;
+  const float *u = a->packed +
+                   (int64_t)(n / CLAT_PANEL) * CLAT_WINOGRAD_POINTS * depth * CLAT_PANEL +
+                   n % CLAT_PANEL;
+  for (int i = 0; i < STRIDED_PRODUCTS; i++) sums[i] = 0;
+  for (int64_t k = 0; k < depth; k++) {
+    double in[9][9];
+    for (int i = 0; i < 81; i++) {
+      const int64_t r = strided_place(gradient, row, a->pad_height, i / 9),
+                    c = strided_place(gradient, column, a->pad_width, i % 9);
+      const int inside = r >= 0 && r < a->in_height && c >= 0 && c < a->in_width;
+      in[i / 9][i % 9] = inside ? (double)x[(r * a->in_width + c) * a->x_stride + k] : 0;
+    }
+#define LOAD_INPUT(v, r, c) *(v) = in[r][c]
+#define ADD_PRODUCT(i, v) sums[i] += *(v) * u[(STRIDED_FILTER_OF(i) * depth + k) * CLAT_PANEL]
+    STRIDED_INPUTS(double, LOAD_INPUT, ADD_PRODUCT);
+  }
+}
+
+/// A tile's outputs of channel n that see two taps or one, downwards and across: [2][2][4][4].
+static void transform_products(const double *sums, double (*y)[2][16]) {
+#define LOAD_PRODUCT(v, i) *(v) = sums[i]
+  STRIDED_OUTPUT_SQUARE(double, y[0][0], LOAD_PRODUCT);
+  STRIDED_OUTPUT_DOWN(double, y[0][1], LOAD_PRODUCT);
+  STRIDED_OUTPUT_ACROSS(double, y[1][0], LOAD_PRODUCT);
+  STRIDED_OUTPUT_PLAIN(double, y[1][1], LOAD_PRODUCT);
+}
+
+static void finish_pixel(const clat_winograd_args *a, int64_t image, int r, int c, int n,
+                         double y) {
+  if (r < a->out_height && c < a->out_width)
+    clat_finish_reference(&a->out, (image * a->out_height + r) * a->out_width + c, n, y);
+}
+
+/// Forward, an output is the sum of four parts; of an input gradient, each is an output.
+static void strided_tile(const clat_winograd_args *a, int64_t image, int row, int column,
+                         int gradient) {
+  const float *x = a->x + image * a->in_height * a->in_width * a->x_stride;
+  for (int n = 0; n < a->out.channels; n++) {
+    double sums[STRIDED_PRODUCTS], y[2][2][16];
+    sum_products(a, x, row, column, n, gradient, sums);
+    transform_products(sums, y);
+    for (int i = 0; i < 16; i++) {
+      if (!gradient)
+        finish_pixel(a, image, row + i / 4, column + i % 4, n,
+                     y[0][0][i] + y[0][1][i] + y[1][0][i] + y[1][1][i]);
+      for (int down = 0; gradient && down < 2; down++)
+        for (int across = 0; across < 2; across++)
+          finish_pixel(a, image, row + i / 4 * 2 + (down ^ (a->pad_height & 1)),
+                       column + i % 4 * 2 + (across ^ (a->pad_width & 1)), n, y[down][across][i]);
+    }
+  }
+}
+
+static void strided_images(const clat_winograd_args *a, int64_t begin, int64_t end, int gradient) {
+  const int side = gradient ? 8 : 4;
+  for (int64_t image = begin; image < end; image++)
+    for (int row = 0; row < a->out_height; row += side)
+      for (int column = 0; column < a->out_width; column += side)
+        strided_tile(a, image, row, column, gradient);
+}
+
+void clat_winograd_strided_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  strided_images(args, begin, end, 0);
+}
+
+void clat_winograd_strided_grad_reference(const void *args, int64_t begin, int64_t end,
+                                          void *scratch) {
+  (void)scratch;
+  strided_images(args, begin, end, 1);
+}
+
+static void transform_filter(double *u, const double *w) { STRIDED_FILTERS(double, u, w); }
+
+void clat_winograd_strided_pack_reference(const void *args, int64_t begin, int64_t end,
+                                          void *scratch) {
+  (void)scratch;
+  clat_winograd_pack_filters_reference(args, begin, end, transform_filter);
+}

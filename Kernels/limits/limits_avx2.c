@@ -1,0 +1,8 @@
+#if defined(__x86_64__)
+#define CLAT_SIMD_AVX2
+#include "../team/simd.inc.h"
+
+#include "multiply_add.inc.h"
+
+CLAT_SIMD_END
+#endif

@@ -1,0 +1,230 @@
+// Winograd kernels against the definition in double, against their reference twins, and against
+// themselves sliced.
+#include "conv_case.h"
+
+#define KERNELS(isa)                                                            \
+  {clat_winograd_##isa, clat_winograd_##isa, clat_winograd_pack_##isa,          \
+   clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa}
+#define STRIDED(isa)                                                            \
+  {clat_winograd_strided_##isa, clat_winograd_strided_grad_##isa,               \
+   clat_winograd_strided_pack_##isa, NULL, NULL}
+#define DECLARE(isa)                                                                      \
+  clat_kernel clat_winograd_##isa, clat_winograd_pack_##isa, clat_winograd_strided_##isa, \
+      clat_winograd_strided_grad_##isa, clat_winograd_strided_pack_##isa,                 \
+      clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa;
+
+DECLARE(reference)
+DECLARE(portable)
+DECLARE(avx2)
+DECLARE(avx512)
+
+typedef struct {
+  clat_kernel *forward, *gradient, *pack, *grad, *reduce;
+} kernels;
+
+/// [stride - 1]
+static const kernels paths[2][CLAT_ISA_COUNT] = {
+    {
+        KERNELS(reference),
+        KERNELS(portable),
+#if defined(__x86_64__)
+        KERNELS(avx2),
+        KERNELS(avx512),
+#endif
+    },
+    {
+        STRIDED(reference),
+        STRIDED(portable),
+#if defined(__x86_64__)
+        STRIDED(avx2),
+        STRIDED(avx512),
+#endif
+    },
+};
+
+static const kernels *path(const shape *s, clat_isa isa) { return &paths[s->stride - 1][isa]; }
+
+static clat_kernel *convolution(const shape *s, int transpose, clat_isa isa) {
+  return transpose ? path(s, isa)->gradient : path(s, isa)->forward;
+}
+
+static const float *pack(const shape *s, int transpose, const float *w, clat_isa isa) {
+  const int to = transpose ? s->in : s->out, from = transpose ? s->out : s->in;
+  const int panels = (int)rounded((size_t)to) / CLAT_PANEL;
+  const size_t count = (size_t)(panels * CLAT_WINOGRAD_POINTS * from * CLAT_PANEL);
+  float *packed = test_floats(count), *twin = test_floats(count);
+  clat_winograd_pack_args a = {s->out, s->in, transpose, w, twin};
+  path(s, CLAT_ISA_REFERENCE)->pack(&a, 0, panels, scratch);
+  a.packed = packed;
+  const int cut = test_below(panels + 1);
+  path(s, isa)->pack(&a, cut, panels, scratch);
+  path(s, isa)->pack(&a, 0, cut, scratch);
+  double worst = 0;
+  for (size_t i = 0; i < count; i++) worst = fmax(worst, fabs((double)packed[i] - twin[i]));
+  test_check(worst <= 1e-6, "%s: transformed filters %.1e from the reference path", name, worst);
+  return packed;
+}
+
+/// Without operands. Of stride 1, an input gradient is a convolution with other padding.
+static clat_winograd_args arguments(const shape *s, int transpose) {
+  const int height = out_side(s, s->height), width = out_side(s, s->width);
+  const int pad = transpose && s->stride == 1 ? 2 - s->pad : s->pad;
+  return (clat_winograd_args){.images = s->images,
+                              .in_height = transpose ? height : s->height,
+                              .in_width = transpose ? width : s->width,
+                              .out_height = transpose ? s->height : height,
+                              .out_width = transpose ? s->width : width,
+                              .in_channels = transpose ? s->out : s->in,
+                              .pad_height = pad,
+                              .pad_width = pad};
+}
+
+static void test_convolution(const shape *s, int transpose, clat_isa isa, const epilogue *e) {
+  const float *w = test_floats((size_t)(s->in * s->out * 9));
+  clat_winograd_args a = arguments(s, transpose);
+  a.packed = pack(s, transpose, w, isa);
+  const test_case c = {.s = s,
+                       .transpose = transpose,
+                       .e = e,
+                       .w = w,
+                       .args = &a,
+                       .x = &a.x,
+                       .x_stride = &a.x_stride,
+                       .out = &a.out,
+                       .kernel = convolution(s, transpose, isa),
+                       .reference = convolution(s, transpose, CLAT_ISA_REFERENCE),
+                       .tolerance = 2e-6,
+                       .spreads = 1};
+  run_case(&c);
+}
+
+/// dw in double, [out][in][tap], and its rms.
+static double weight_grad(const shape *s, const float *x, const float *dy, int x_stride,
+                          int dy_stride, double *dw) {
+  const int height = out_side(s, s->height), width = out_side(s, s->width);
+  double squares = 0;
+  for (int o = 0; o < s->out; o++)
+    for (int k = 0; k < s->in; k++)
+      for (int t = 0; t < 9; t++) {
+        double sum = 0;
+        for (int q = 0; q < s->images * height * width; q++) {
+          const int r = q / width % height - s->pad + t / 3, c = q % width - s->pad + t % 3;
+          if (r < 0 || r >= s->height || c < 0 || c >= s->width) continue;
+          const int pixel = (q / (height * width) * s->height + r) * s->width + c;
+          sum += (double)x[pixel * x_stride + k] * dy[q * dy_stride + o];
+        }
+        dw[(o * s->in + k) * 9 + t] = sum, squares += sum * sum;
+      }
+  return sqrt(squares / (s->out * s->in * 9));
+}
+
+static void test_weight_grad(const shape *s, clat_isa isa) {
+  const int height = out_side(s, s->height), width = out_side(s, s->width),
+            chunks = 1 + test_below(s->images + 1);
+  const int x_stride = s->in + (test_below(3) ? 0 : 3),
+            dy_stride = s->out + (test_below(3) ? 0 : 5);
+  const size_t count = (size_t)(s->in * s->out * 9),
+               one = CLAT_WINOGRAD_POINTS * (size_t)s->in * rounded((size_t)s->out);
+  const float *x = test_floats((size_t)(s->images * s->height * s->width * x_stride - x_stride + s->in)),
+              *dy = test_floats((size_t)(s->images * height * width * dy_stride - dy_stride + s->out));
+  float *partial = test_floats(one * (size_t)chunks), *sliced = test_floats(one * (size_t)chunks),
+        *dw = test_floats(count), *twin = test_floats(count);
+  double *exact = malloc(count * sizeof *exact);
+  clat_winograd_weight_grad_args a = {s->images, s->height, s->width, height,    width,
+                                      s->in,     s->out,    s->pad,   s->pad,    x_stride,
+                                      dy_stride, chunks,    1,        x,         dy,
+                                      partial};
+  path(s, isa)->grad(&a, 0, chunks, scratch);
+  a.partial = sliced, a.blocks = 1 + test_below(4);
+  for (int job = chunks * a.blocks - 1; job >= 0; job--) path(s, isa)->grad(&a, job, job + 1, scratch);
+  test_check(memcmp(partial, sliced, one * (size_t)chunks * sizeof *dw) == 0,
+             "%s: blocks change the result", name);
+  clat_winograd_weight_grad_reduce_args r = {s->in, s->out, chunks, partial, dw};
+  const int cut = test_below(s->out + 1);
+  path(s, isa)->reduce(&r, 0, cut, scratch), path(s, isa)->reduce(&r, cut, s->out, scratch);
+  a.partial = sliced, a.blocks = 1;
+  path(s, CLAT_ISA_REFERENCE)->grad(&a, 0, chunks, scratch);
+  r.partial = sliced, r.dw = twin;
+  path(s, CLAT_ISA_REFERENCE)->reduce(&r, 0, s->out, scratch);
+  const double rms = weight_grad(s, x, dy, x_stride, dy_stride, exact) + 0.1;
+  double worst = 0, apart = 0;
+  for (size_t i = 0; i < count; i++) {
+    worst = fmax(worst, fabs(dw[i] - exact[i]) / rms);
+    apart = fmax(apart, fabs((double)dw[i] - twin[i]) / rms);
+  }
+  test_check(worst <= 2e-4, "%s: weight gradient %.1e of the rms from the exact one", name, worst);
+  test_check(apart <= 2e-4, "%s: weight gradient %.1e of the rms from the reference", name, apart);
+  free(exact);
+}
+
+static void test_shape(shape s) {
+  static int turn;
+  for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
+    if (!test_runs((clat_isa)isa)) continue;
+    snprintf(name, sizeof name, "%s %d images %dx%d, %d->%d, stride %d, pad %d",
+             clat_isa_name((clat_isa)isa), s.images, s.height, s.width, s.in, s.out, s.stride,
+             s.pad);
+    for (int transpose = 0; transpose < 2; transpose++) {
+      test_convolution(&s, transpose, (clat_isa)isa, &epilogues[turn++ % EPILOGUES]);
+      test_release();
+    }
+    if (s.stride == 1) test_weight_grad(&s, (clat_isa)isa);
+    test_release();
+  }
+}
+
+/// Max error / rms of normal layers, in units that decision records use.
+static void test_accuracy(shape s, int transpose, double limit) {
+  const int to = transpose ? s.in : s.out, from = transpose ? s.out : s.in;
+  clat_winograd_args a = arguments(&s, transpose);
+  const size_t inputs = (size_t)(s.images * a.in_height * a.in_width * from),
+               outputs = (size_t)(s.images * a.out_height * a.out_width * to);
+  const float *w = test_floats((size_t)(s.in * s.out * 9));
+  a.x = test_floats(inputs), a.x_stride = from;
+  a.out = (clat_epilogue){.channels = to, .y_stride = to, .y = test_floats(outputs)};
+  double *sum = malloc(sizeof(double) * outputs), *size = malloc(sizeof(double) * outputs);
+  convolve(&s, transpose, w, a.x, from, sum, size);
+  for (int isa = CLAT_ISA_PORTABLE; isa < CLAT_ISA_COUNT; isa++) {
+    if (!test_runs((clat_isa)isa)) continue;
+    a.packed = pack(&s, transpose, w, (clat_isa)isa);
+    convolution(&s, transpose, (clat_isa)isa)(&a, 0, s.images, scratch);
+    double worst = 0, squares = 0;
+    for (size_t i = 0; i < outputs; i++)
+      worst = fmax(worst, fabs(a.out.y[i] - sum[i])), squares += sum[i] * sum[i];
+    const double relative = worst / sqrt(squares / (double)outputs);
+    test_check(relative <= limit, "%s %d->%d: max error / rms %.1e", clat_isa_name((clat_isa)isa),
+               s.in, s.out, relative);
+  }
+  free(sum), free(size);
+  test_release();
+}
+
+int main(void) {
+  static const int channels[] = {1, 3, 15, 16, 17, 33, 64}, sides[][2] = {{5, 7}, {4, 4}, {9, 12}, {8, 8}};
+  scratch = test_guarded(CLAT_SCRATCH_BYTES), test_mapped = 0;
+  test_accuracy((shape){1, 12, 12, 64, 64, 3, 1, 1}, 0, 3e-5);
+  test_accuracy((shape){1, 8, 8, 256, 64, 3, 1, 1}, 0, 3e-5);
+  test_accuracy((shape){2, 4, 4, 64, 512, 3, 1, 1}, 1, 3e-5);
+  test_accuracy((shape){2, 16, 16, 64, 128, 3, 2, 1}, 0, 2e-5);
+  test_accuracy((shape){2, 16, 16, 64, 128, 3, 2, 1}, 1, 2e-5);
+  test_accuracy((shape){1, 8, 8, 256, 512, 3, 2, 1}, 0, 2e-5);
+  test_accuracy((shape){1, 8, 8, 64, 512, 3, 2, 1}, 1, 2e-5);
+  test_shape((shape){3, 4, 4, 300, 40, 3, 1, 1});
+  test_shape((shape){70, 4, 4, 128, 16, 3, 1, 1});
+  test_shape((shape){2, 1, 1, 20, 20, 3, 1, 1});
+  test_shape((shape){1, 33, 31, 16, 33, 3, 1, 1});
+  test_shape((shape){1, 2, 3, 1030, 9, 3, 1, 2});
+  test_shape((shape){70, 8, 8, 128, 16, 3, 2, 1});
+  test_shape((shape){2, 1, 1, 20, 20, 3, 2, 1});
+  test_shape((shape){1, 33, 31, 16, 33, 3, 2, 1});
+  test_shape((shape){2, 3, 2, 1030, 9, 3, 2, 2});
+  test_shape((shape){2, 40, 3, 9, 1030, 3, 2, 0});
+  test_shape((shape){4, 9, 11, 2100, 3, 3, 2, 1}); // blocks of fewer tiles than a register tile's
+  int at = 0;
+  for (int in = 0; in < 7; in++)
+    for (int out = 0; out < 7; out++, at++)
+      for (int stride = 1; stride < 3; stride++)
+        test_shape((shape){1 + at % 4, sides[at / 3 % 4][0], sides[at / 3 % 4][1], channels[in],
+                           channels[out], 3, stride, at % 5 % 3});
+  return test_finish("winograd");
+}

@@ -1,0 +1,163 @@
+import IR
+import Kernels
+
+/// A convolution with 3x3 filters, or its input gradient, as the Winograd kernels see it.
+struct WinogradConvolution {
+  var kernel: String
+  var images, inHeight, inWidth, outHeight, outWidth, padHeight, padWidth: Int
+  var filters: WinogradFilters
+  /// Operations of the products alone.
+  var executedFlops: Double
+
+  static func forward(_ shape: ConvolutionShape) -> WinogradConvolution {
+    WinogradConvolution(
+      kernel: shape.strideHeight == 1 ? "winograd" : "winograd_strided", images: shape.images,
+      inHeight: shape.inHeight, inWidth: shape.inWidth, outHeight: shape.outHeight,
+      outWidth: shape.outWidth, padHeight: shape.padHeight, padWidth: shape.padWidth,
+      filters: WinogradFilters(shape, transpose: false), executedFlops: products(shape))
+  }
+
+  /// With stride 1 a convolution with the flipped, transposed filters; with stride 2 a kernel of its
+  /// own.
+  static func inputGradient(_ shape: ConvolutionShape) -> WinogradConvolution {
+    let isStrided = shape.strideHeight > 1
+    return WinogradConvolution(
+      kernel: isStrided ? "winograd_strided_grad" : "winograd", images: shape.images,
+      inHeight: shape.outHeight, inWidth: shape.outWidth, outHeight: shape.inHeight,
+      outWidth: shape.inWidth, padHeight: isStrided ? shape.padHeight : 2 - shape.padHeight,
+      padWidth: isStrided ? shape.padWidth : 2 - shape.padWidth,
+      filters: WinogradFilters(shape, transpose: true), executedFlops: products(shape))
+  }
+
+  /// Two operations for each product of a pair of channels, over all tiles of 4x4 outputs.
+  private static func products(_ shape: ConvolutionShape) -> Double {
+    let tiles = shape.images * ((shape.outHeight + 3) / 4) * ((shape.outWidth + 3) / 4)
+    let products = shape.strideHeight == 1 ? 36 : 81
+    return 2 * Double(products * tiles) * Double(shape.inChannels * shape.outChannels)
+  }
+}
+
+/// Extents of filters OIHW and the direction in which their transform is used.
+struct WinogradFilters {
+  var out, `in`: Int
+  var stride: Int
+  var transpose: Bool
+
+  init(_ shape: ConvolutionShape, transpose: Bool) {
+    (out, `in`, stride) = (shape.outChannels, shape.inChannels, shape.strideHeight)
+    self.transpose = transpose
+  }
+
+  init(out: Int, in inputs: Int, stride: Int, transpose: Bool) {
+    (self.out, `in`, self.stride, self.transpose) = (out, inputs, stride, transpose)
+  }
+
+  /// Channels that a use sums over, and those it produces.
+  var depth: Int { transpose ? out : `in` }
+  var channels: Int { transpose ? `in` : out }
+  var panels: Int { (channels + Int(CLAT_PANEL) - 1) / Int(CLAT_PANEL) }
+  var packedBytes: Int { panels * Int(CLAT_WINOGRAD_POINTS) * depth * Int(CLAT_PANEL) * 4 }
+}
+
+extension LoweringRules {
+  /// What `pack_filters` transforms, or nil where its algorithm is another.
+  static func winogradFilters(_ node: Node, _ type: TensorType) throws -> WinogradFilters? {
+    guard try ConvolutionAlgorithm.of(node.attributes) == .winograd else { return nil }
+    return WinogradFilters(
+      out: type.shape[0], in: type.shape[1], stride: node.attributes.ints("stride").first ?? 1,
+      transpose: node.attributes.bool("transpose"))
+  }
+
+  static func pack(
+    _ lowering: NodeLowering, _ filters: WinogradFilters, source: CallOperand,
+    target: OperandReference
+  ) {
+    lowering.call(
+      filters.stride == 1 ? "winograd_pack" : "winograd_strided_pack", units: filters.panels,
+      main: false,
+      [source, .write(target, sliced: false)]
+    ) { at in
+      ArgumentBlock(
+        clat_winograd_pack_args(
+          out_channels: Int32(filters.out), in_channels: Int32(filters.in),
+          transpose: filters.transpose ? 1 : 0, weights: at.f32(0), packed: at.f32(1)))
+    }
+  }
+
+  /// The convolution with its epilogue; transforms the filters first where they are plain.
+  static func winograd(_ lowering: NodeLowering, _ convolution: WinogradConvolution) throws {
+    let filters = convolution.filters
+    var packed = lowering.operand(1, sliced: false)
+    if lowering.operandTypes[1].dtype == .f32 {
+      let target = lowering.temporary(bytes: filters.packedBytes)
+      pack(lowering, filters, source: packed, target: target)
+      packed = .read(target, sliced: false)
+    }
+    let epilogue = try ConvolutionEpilogue(lowering, channels: filters.channels, base: 2)
+    lowering.call(
+      convolution.kernel, units: convolution.images, executing: convolution.executedFlops,
+      [lowering.operand(0).strided, packed] + epilogue.operands
+    ) { at in
+      ArgumentBlock(
+        clat_winograd_args(
+          images: Int32(convolution.images), in_height: Int32(convolution.inHeight),
+          in_width: Int32(convolution.inWidth), out_height: Int32(convolution.outHeight),
+          out_width: Int32(convolution.outWidth), in_channels: Int32(filters.depth),
+          pad_height: Int32(convolution.padHeight), pad_width: Int32(convolution.padWidth),
+          x_stride: at.stride(0), x: at.f32(0), packed: at.f32(1),
+          out: epilogue.argument(at)))
+    }
+  }
+
+  /// Partial sums over ranges of images at Winograd's points, then their sum in a fixed order.
+  static func winogradWeightGradient(_ lowering: NodeLowering, _ shape: ConvolutionShape) {
+    let filters = WinogradFilters(shape, transpose: false)
+    let bytes = filters.packedBytes // the layout of the sums has as many floats
+    let jobs = WinogradGradientJobs(
+      images: shape.images, inChannels: shape.inChannels, bytes: bytes)
+    let partial = lowering.temporary(bytes: jobs.chunks * bytes)
+    lowering.call(
+      "winograd_weight_grad", units: jobs.chunks * jobs.blocks,
+      executing: WinogradConvolution.forward(shape).executedFlops,
+      [
+        lowering.operand(0, sliced: false).strided, lowering.operand(1, sliced: false).strided,
+        .write(partial, sliced: false),
+      ]
+    ) { at in
+      ArgumentBlock(
+        clat_winograd_weight_grad_args(
+          images: Int32(shape.images), in_height: Int32(shape.inHeight),
+          in_width: Int32(shape.inWidth), out_height: Int32(shape.outHeight),
+          out_width: Int32(shape.outWidth), in_channels: Int32(shape.inChannels),
+          out_channels: Int32(shape.outChannels), pad_height: Int32(shape.padHeight),
+          pad_width: Int32(shape.padWidth), x_stride: at.stride(0),
+          dy_stride: at.stride(1), chunks: Int32(jobs.chunks),
+          blocks: Int32(jobs.blocks), x: at.f32(0), dy: at.f32(1), partial: at.f32(2)))
+    }
+    lowering.call(
+      "winograd_weight_grad_reduce", units: shape.outChannels, main: false,
+      [.read(partial, sliced: false), lowering.result(0, sliced: false)]
+    ) { at in
+      ArgumentBlock(
+        clat_winograd_weight_grad_reduce_args(
+          in_channels: Int32(shape.inChannels), out_channels: Int32(shape.outChannels),
+          chunks: Int32(jobs.chunks), partial: at.f32(0), dw: at.f32(1)))
+    }
+  }
+}
+
+/// How a Winograd weight gradient is divided, by its shape alone, so that results do not depend on
+/// the number of threads.
+struct WinogradGradientJobs {
+  /// Ranges of images with partial sums of their own.
+  var chunks: Int
+  /// Ranges of input channels, each of which transforms the gradient of the output again.
+  var blocks: Int
+
+  /// - Parameter bytes: of one chunk's partial sums.
+  init(images: Int, inChannels: Int, bytes: Int) {
+    let wanted = 4
+    chunks = max(1, min(images, wanted, (12 << 20) / max(bytes, 1)))
+    blocks = max(1, min((inChannels + 15) / 16, wanted / chunks))
+  }
+}

@@ -30,7 +30,8 @@ let package = Package(
     .target(name: "Storage"),
     .systemLibrary(
       name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
-    .target(name: "Engine", dependencies: ["IR", "Kernels"]),
+    .target(name: "CLLVM"),
+    .target(name: "Engine", dependencies: ["IR", "Kernels", "CLLVM"]),
     .target(name: "Eager", dependencies: ["IR", "Engine"]),
     .target(name: "Models", dependencies: ["IR"]),
     .target(

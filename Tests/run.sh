@@ -6,6 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 flags=(-c release --scratch-path .build/test -Xswiftc -enable-testing -Xswiftc -warnings-as-errors)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export XDG_CACHE_HOME=$work/cache
 passed=0 failed=0 skipped=0
 
 # step NAME COMMAND...: runs and logs; its lines "N passed, M failed" are added up. A command that

@@ -6,6 +6,7 @@ public enum Attribute: Hashable, Sendable, CustomStringConvertible {
   case string(String)
   case ints([Int])
   case floats([Double])
+  case region(Region)
 
   /// The kind's name, as error messages print it.
   public var kind: String {
@@ -16,6 +17,7 @@ public enum Attribute: Hashable, Sendable, CustomStringConvertible {
     case .string: "string"
     case .ints: "int list"
     case .floats: "float list"
+    case .region: "region"
     }
   }
 
@@ -27,6 +29,7 @@ public enum Attribute: Hashable, Sendable, CustomStringConvertible {
     case .string(let value): "\"\(value)\""
     case .ints(let values): "[\(values.map { "\($0)" }.joined(separator: ", "))]"
     case .floats(let values): "[\(values.map { "\($0)" }.joined(separator: ", "))]"
+    case .region(let region): Printer.region(region)
     }
   }
 }
@@ -90,5 +93,10 @@ public struct Attributes: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     case .ints(let values)?: return values.map(Double.init)
     default: return []
     }
+  }
+
+  public func region(_ name: String) -> Region? {
+    if case .region(let region)? = storage[name] { return region }
+    return nil
   }
 }

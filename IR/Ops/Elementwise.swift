@@ -1,13 +1,14 @@
 // Element-wise operations and their broadcasts of per-channel vectors.
 
 /// An operation of operands of one type whose first result has that type too.
-private func elementwise(
-  _ name: String, operands: Int, attributes: [AttributeSpec] = [], samples: [OpSample],
+func elementwise(
+  _ name: String, operands: Int, attributes: [AttributeSpec] = [], fusedOnly: Bool = false,
+  samples: [OpSample],
   _ function: @escaping @Sendable ([Double], Attributes) -> Double,
   gradient: OpDef.Gradient? = nil
 ) -> OpDef {
   OpDef(
-    name, attributes: attributes, fusion: .elementwise,
+    name, attributes: attributes, fusion: .elementwise, fusedOnly: fusedOnly,
     inPlace: (0..<operands).map { (result: 0, operand: $0) }, samples: samples,
     infer: { types in
       try types.expectCount(operands)
@@ -105,7 +106,7 @@ extension OpRegistry {
   /// ReLU and its sign bits.
   private static let reluBits = OpDef(
     "relu_bits", fusion: .elementwise, inPlace: [(0, 0)],
-    samples: [OpSample([.f32(2, 3, 3, 9)]), OpSample([.f32(2, 16)])],
+    samples: [OpSample([.f32(2, 3, 3, 9)]), OpSample([.f32(2, 16)]), OpSample([.f32(11)])],
     infer: { types in
       try types.expectCount(1)
       try types.expect(0, .f32)

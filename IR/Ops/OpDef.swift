@@ -1,6 +1,6 @@
 /// The kind and default of an attribute.
 public struct AttributeSpec: Sendable {
-  public enum Kind: String, Sendable { case bool, int, float, string, ints, floats }
+  public enum Kind: String, Sendable { case bool, int, float, string, ints, floats, region }
 
   public var name: String
   public var kind: Kind
@@ -16,7 +16,7 @@ public struct AttributeSpec: Sendable {
   func accepts(_ value: Attribute) -> Bool {
     switch (kind, value) {
     case (.bool, .bool), (.int, .int), (.float, .float), (.float, .int), (.string, .string),
-      (.ints, .ints), (.floats, .floats), (.floats, .ints):
+      (.ints, .ints), (.floats, .floats), (.floats, .ints), (.region, .region):
       true
     default: false
     }
@@ -28,12 +28,24 @@ public enum FusionKind: Sendable {
   /// One output element from the operands' elements at the same place, or from a per-channel
   /// vector.
   case elementwise
+  /// Likewise, with operands broadcast from one element an image, or a channel of an image.
+  case imagewise
+  /// One element an image, or a channel of an image, from all of the image's.
+  case imageReduction
   /// A heavy operation whose epilogue may absorb element-wise work.
   case outFusable
-  /// Reduces over an axis.
+  /// Reduces over the batch.
   case reduction
   /// Takes no part.
   case opaque
+
+  /// Whether the operation may be part of a region.
+  public var isFusable: Bool {
+    switch self {
+    case .elementwise, .imagewise, .imageReduction: true
+    case .outFusable, .reduction, .opaque: false
+    }
+  }
 }
 
 /// Work of one execution, for profiles and cost tables.
@@ -82,6 +94,8 @@ public struct OpDef: Sendable {
   public var name: String
   public var attributes: [AttributeSpec]
   public var fusion: FusionKind
+  /// Whether the operation has no kernel of its own and runs in `fused` regions alone.
+  public var fusedOnly: Bool
   /// Results' types from the operands' types; serves builder, parser and verifier.
   public var infer: Infer
   /// The results in double precision, obviously right and slow.
@@ -97,13 +111,14 @@ public struct OpDef: Sendable {
 
   public init(
     _ name: String, attributes: [AttributeSpec] = [], fusion: FusionKind = .opaque,
-    inPlace: [(result: Int, operand: Int)] = [], samples: [OpSample],
+    fusedOnly: Bool = false, inPlace: [(result: Int, operand: Int)] = [], samples: [OpSample],
     flops: @escaping Flops = { _, results in Double(results.reduce(0) { $0 + $1.count }) },
     infer: @escaping Infer, reference: @escaping Reference, gradient: Gradient? = nil
   ) {
     self.name = name
     self.attributes = attributes
     self.fusion = fusion
+    self.fusedOnly = fusedOnly
     self.inPlace = inPlace
     self.samples = samples
     self.flops = flops

@@ -1,5 +1,4 @@
-/// The compiler's graph passes, in order. One place is still to be filled: `fuseElementwise`,
-/// regions compiled by LLVM, between `fuseEpilogues` and `selectKernels`.
+/// The compiler's graph passes, in order.
 ///
 /// What follows them works on the program: schedule, in-place aliasing, memory plan, partition,
 /// barriers.
@@ -16,6 +15,7 @@ public enum Pipeline {
       Pass("minimizeSaved", level: .differentiated, minimizeSaved),
       Pass("assignStages", level: .differentiated) { $0.withStages() },
       Pass("fuseEpilogues", level: .differentiated, fuseEpilogues),
+      Pass("fuseElementwise", level: .differentiated, fuseElementwise),
       Pass("selectKernels", level: .differentiated) {
         try selectKernels($0, request.convolution)
       },

@@ -6,7 +6,7 @@ enum Token: Equatable {
   case int(Int)
   case float(Double)
   case string(String)
-  /// One of `{ } [ ] , : = @`
+  /// One of `{ } [ ] ( ) , : = @`
   case mark(Character)
   case end
 
@@ -167,7 +167,7 @@ extension Lexer {
     return isIdentifierStart(first) && text.utf8.allSatisfy(isIdentifierPart)
   }
 
-  private static let marks = Set("{}[],:=@".utf8)
+  private static let marks = Set("{}[](),:=@".utf8)
   private static let blanks = Set(" \t\r\n".utf8)
   private static let signs = Set("+-".utf8)
 

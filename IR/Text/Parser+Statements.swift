@@ -58,7 +58,7 @@ extension Parser {
     result.loop = Loop(steps: steps, carries: carries)
   }
 
-  private mutating func node() throws {
+  mutating func node() throws {
     let start = offset
     var results: [ValueID] = []
     if case .value = token {
@@ -100,7 +100,7 @@ extension Parser {
     }
   }
 
-  private mutating func define(_ value: ValueID, as info: ValueInfo, at start: Int) throws {
+  mutating func define(_ value: ValueID, as info: ValueInfo, at start: Int) throws {
     guard known.updateValue(info, forKey: value.index) == nil else {
       throw error(at: start, "\(value) is defined twice")
     }

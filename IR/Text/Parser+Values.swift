@@ -59,6 +59,7 @@ extension Parser {
       try advance()
       return .string(text)
     case .mark("["): return try listAttribute()
+    case .mark("("): return .region(try region())
     default: return try number("a value")
     }
   }
@@ -78,6 +79,34 @@ extension Parser {
         default: .nan
         }
       })
+  }
+
+  /// `(%0 : f32[2,3]) { %1 = silu %0 : f32[2,3] yield %1 }`; its values are numbered on their own.
+  private mutating func region() throws -> Region {
+    guard !inRegion else { throw error(at: offset, "a region cannot be part of a region") }
+    let outer = (result, known)
+    defer { (result, known, inRegion) = (outer.0, outer.1, false) }
+    (result, known, inRegion) = (Graph(name: "region"), [:], true)
+    try advance()
+    let parameters = try list { parser in
+      let start = parser.offset
+      let value = try parser.value()
+      try parser.expect(":", after: "the parameter")
+      try parser.define(value, as: ValueInfo(type: try parser.tensorType(), stage: nil), at: start)
+      return value
+    }
+    try expect(")", after: "the parameters")
+    try expect("{", after: "the parameters")
+    while token != .identifier("yield") {
+      guard token != .end else { throw expected("a node or 'yield'") }
+      try node()
+    }
+    try advance()
+    let results = try list { try $0.definedValue() }
+    try expect("}", after: "what the region yields")
+    result.inputs = parameters.map { GraphInput(value: $0, name: "\($0)", role: .data) }
+    result.outputs = results.map { GraphOutput(name: "\($0)", value: $0) }
+    return Region(numbered())
   }
 
   private mutating func number(_ what: String) throws -> Attribute {

@@ -21,6 +21,7 @@ struct Parser {
   var result = Graph(name: "")
   /// What is known of the values defined so far, by their numbers in the text.
   var known: [Int: ValueInfo] = [:]
+  var inRegion = false
 
   init(_ text: String) throws {
     lexer = Lexer(text)
@@ -53,7 +54,7 @@ struct Parser {
     }
   }
 
-  private func numbered() -> Graph {
+  func numbered() -> Graph {
     var graph = result
     let size = (known.keys.max() ?? -1) + 1
     if size == known.count {

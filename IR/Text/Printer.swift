@@ -4,7 +4,7 @@ extension Graph {
   public var text: String {
     let printer = Printer(self)
     var lines = [printer.header]
-    lines += printer.statements.map { "  " + $0 }
+    lines += printer.statements.map { "  " + $0.replacing("\n", with: "\n  ") }
     lines.append("}")
     return lines.joined(separator: "\n") + "\n"
   }
@@ -85,12 +85,21 @@ extension Printer {
     case .string(let value): quoted(value)
     case .floats(let values) where values.isEmpty: "floats[]"
     // Swift prints the shortest decimal that reads back as the same Double.
-    case .bool, .int, .float, .ints, .floats: attribute.description
+    case .bool, .int, .float, .ints, .floats, .region: attribute.description
     }
   }
 
   /// An identifier as it is, anything else quoted.
   static func word(_ text: String) -> String { Lexer.isIdentifier(text) ? text : quoted(text) }
+
+  static func region(_ region: Region) -> String {
+    let printer = Printer(region.graph)
+    let parameters = (0..<region.parameterCount).map { "%\($0) : \(region.values[$0])" }
+    var lines = ["(\(parameters.joined(separator: ", "))) {"]
+    lines += region.nodes.map { "  " + printer.line($0) }
+    lines.append("  yield \(list(region.results))")
+    return (lines + ["}"]).joined(separator: "\n")
+  }
 
   static func quoted(_ text: String) -> String {
     var result = "\""

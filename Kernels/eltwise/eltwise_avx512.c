@@ -3,6 +3,8 @@
 #include "../team/simd.inc.h"
 
 #include "affine.inc.h"
+#include "elementary.inc.h"
+#include "fused.inc.h"
 #include "multiply.inc.h"
 
 CLAT_SIMD_END

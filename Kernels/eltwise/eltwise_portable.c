@@ -2,4 +2,6 @@
 #include "../team/simd.inc.h"
 
 #include "affine.inc.h"
+#include "elementary.inc.h"
+#include "fused.inc.h"
 #include "multiply.inc.h"

@@ -201,6 +201,98 @@ typedef struct {
   float *y;
 } clat_multiply_args;
 
+// ---------------------------------------------------------------- fused regions
+
+/// What a fused region does with a value of a lane, or of all lanes. Steps are numbered; a, b and c name earlier ones.
+typedef enum {
+  CLAT_LANE_LOAD,     // operand[index], by its role
+  CLAT_LANE_CONSTANT, // value
+  CLAT_LANE_SCALAR,   // the image's scalar [index]
+  CLAT_LANE_ROW,      // the image's row [index], by channel
+  CLAT_LANE_ADD,
+  CLAT_LANE_SUBTRACT,
+  CLAT_LANE_MULTIPLY,
+  CLAT_LANE_DIVIDE,
+  CLAT_LANE_MULTIPLY_ADD, // a * b + c
+  CLAT_LANE_MAXIMUM,      // b where a < b, else a
+  CLAT_LANE_SELECT,       // a > 0 ? b : c
+  CLAT_LANE_ABSOLUTE,
+  CLAT_LANE_EXP,
+  CLAT_LANE_LOG,
+  CLAT_LANE_LOG1P, // log(1 + a), a >= 0
+  CLAT_LANE_ERF,
+  CLAT_LANE_TANH,
+  CLAT_LANE_STORE, // a to operand[index], by its role; a bit is a > 0
+  CLAT_LANE_SET_SCALAR,
+  CLAT_LANE_SET_ROW,
+  CLAT_LANE_SUM, // the image's scalar [index] = sum of a over the loop
+  CLAT_LANE_TOP, // the image's scalar [index] = maximum of a over the loop
+  CLAT_LANE_SUM_ROW // the image's row [index] = sum of a over the loop's pixels, by channel
+} clat_lane_op;
+
+/// Where an operand's element for an image, pixel and channel lies. Loops have roles too: full runs over pixels and
+/// channels, image_channel over channels, image once.
+typedef enum {
+  CLAT_ROLE_FULL,          // [images][pixels][channels]
+  CLAT_ROLE_BITS,          // one bit each, (channels + 7) / 8 bytes a pixel
+  CLAT_ROLE_CHANNEL,       // [channels]
+  CLAT_ROLE_IMAGE,         // [images]
+  CLAT_ROLE_IMAGE_CHANNEL, // [images][channels]
+} clat_lane_role;
+
+typedef struct {
+  clat_lane_op op;
+  int32_t a, b, c, index;
+  int32_t slot; // the register of the result: among the program's `registers`
+  float value;
+} clat_lane_step;
+
+typedef struct {
+  clat_lane_role space;
+  int32_t count;
+  const clat_lane_step *steps; // a, b and c are registers here
+} clat_lane_loop;
+
+#define CLAT_LANE_BLOCK 256  // floats of a register
+#define CLAT_LANE_SCALARS 32 // scalars of an image at most
+
+typedef struct {
+  int32_t channels, loop_count, registers, scalars, rows;
+  const clat_lane_loop *loops;
+  const clat_lane_role *roles; // of the operands
+} clat_lane_program;
+
+/// Units: images. The loops in order, for every image, on blocks of CLAT_LANE_BLOCK lanes. Registers and rows lie in
+/// scratch. A full result may alias a full operand if it is stored in the last loop that is full. Compiled regions
+/// take the same arguments, and do not read `program`.
+typedef struct {
+  int64_t images, pixels;
+  const clat_lane_program *program;
+  void *const *operands;
+} clat_fused_args;
+
+// Coefficients, highest power first, shared by the kernels and by the code generator.
+// exp(r) = 1 + r + r^2 p(r), |r| <= ln(2) / 2, and log(1 + r) = r - r^2 / 2 + r^3 p(r), sqrt(1/2) <= 1 + r < sqrt(2)
+// (Moshier, Cephes); erf and tanh as x p(x^2) / q(x^2) with clamped x (Eigen).
+static const float clat_exp_p[6] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
+                                    4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
+static const float clat_log_p[9] = {7.0376836292e-2f,  -1.1514610310e-1f, 1.1676998740e-1f,
+                                    -1.2420140846e-1f, 1.4249322787e-1f,  -1.6668057665e-1f,
+                                    2.0000714765e-1f,  -2.4999993993e-1f, 3.3333331174e-1f};
+static const float clat_erf_p[7] = {-2.72614225801306e-10f, 2.77068142495902e-08f,
+                                    -2.10102402082508e-06f, -5.69250639462346e-05f,
+                                    -7.34990630326855e-04f, -2.95459980854025e-03f,
+                                    -1.60960333262415e-02f};
+static const float clat_erf_q[5] = {-1.45660718464996e-05f, -2.13374055278905e-04f,
+                                    -1.68282697438203e-03f, -7.37332916720468e-03f,
+                                    -1.42647390514189e-02f};
+static const float clat_tanh_p[7] = {-2.76076847742355e-16f, 2.00018790482477e-13f,
+                                     -8.60467152213735e-11f, 5.12229709037114e-08f,
+                                     1.48572235717979e-05f,  6.37261928875436e-04f,
+                                     4.89352455891786e-03f};
+static const float clat_tanh_q[4] = {1.19825839466702e-06f, 1.18534705686654e-04f,
+                                     2.26843463243900e-03f, 4.89352518554385e-03f};
+
 // ---------------------------------------------------------------- normalisation
 
 /// Units: images. partial[image][0][channel] = mean over the image's pixels, [1] = sum of squared deviations from it.

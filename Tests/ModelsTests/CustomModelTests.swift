@@ -29,6 +29,25 @@ import Testing
     #expect(model.initialValues(seed: 1).count == 3)
   }
 
+  /// Activations belong to the feature of the convolution before them.
+  @Test func activations() throws {
+    let activations: [(any Activation, String)] = [
+      (ReLU(), "relu"), (Sigmoid(), "sigmoid"), (SiLU(), "silu"),
+      (LeakyReLU(slope: 0.2), "leaky_relu"),
+      (GELU(), "gelu"), (GELU(tanh: true), "gelu"), (Softplus(beta: 2), "softplus"),
+    ]
+    for (activation, op) in activations {
+      let model = try Model(named: "tiny", imageShape: (8, 8, 1), classes: 10) {
+        Conv2d("conv1", channels: 16, kernel: 3, padding: 1)
+        activation
+        GlobalAvgPool()
+        Linear("linear", features: 10)
+      }
+      let (graph, forward) = try emitted(model, .train)
+      #expect(graph.maker(forward.features[0].activation) == op)
+    }
+  }
+
   @Test func allCNN() throws {
     let width = 8
     let network = Sequential("features") {

@@ -176,6 +176,22 @@ extension RunnerTests {
       expect(65, ["cut.ir: line 2"], try runner.run("inspect", "program", "--model", "cut.ir"))
     }
 
+    @Test func fusedRegions() throws {
+      try runner.write(
+        "silu.ir",
+        """
+        graph @g {
+          input %0 "x" data : f32[2,4,4,3]
+          %1 = silu %0 : f32[2,4,4,3]
+          output "y" %1
+        }
+        """)
+      let program = try runner.run("inspect", "program", "--model", "silu.ir")
+      #expect(program.code == 0 && program.output.contains("fused[silu] %0"))
+      let code = try runner.run("inspect", "llvm", "--model", "silu.ir")
+      #expect(code.code == 66 || code.output.contains("define void @fused("))
+    }
+
     @Test func lastBatch() throws {
       let recipe = try runner.recipe(epochs: 1)
       let refused = try runner.run("train", recipe, "--set", "last_batch=error", "--out", "a")

@@ -9,6 +9,8 @@ import Kernels
 public final class Executable {
   public let program: Program
   public let instructionSet: InstructionSet
+  /// What executes the program's fused regions.
+  public let fusedBackend: FusedBackend
   private let store: TensorStore
   private let arena: UnsafeMutableRawPointer
   private let scratchOfThread: [UnsafeMutableRawPointer?]
@@ -25,14 +27,17 @@ public final class Executable {
   ///
   /// - Parameters:
   ///   - store: holds, or is given, every external tensor of the program.
+  ///   - fusedBackend: what executes fused regions.
   /// - Throws: IRError where a tensor of the store has another type than the program needs, or
   ///   there is no memory.
   public init(
-    _ program: Program, store: TensorStore, instructionSet: InstructionSet = .best
+    _ program: Program, store: TensorStore, instructionSet: InstructionSet = .best,
+    fusedBackend: FusedBackend = .preferred
   ) throws {
     self.program = program
     self.store = store
     self.instructionSet = instructionSet
+    self.fusedBackend = fusedBackend
     arena = try store.workspace.arena.provide(program.arenaBytes)
     let scratch = try store.workspace.scratch.provide(program.threads * Program.scratchBytes)
     scratchOfThread = (0..<program.threads).map { scratch + $0 * Program.scratchBytes }
@@ -52,9 +57,8 @@ public final class Executable {
   private func link() throws {
     let addresses = try program.buffers.map(address)
     for (index, instruction) in program.instructions.enumerated() {
-      guard let kernel = clat_kernel_find(instruction.kernel, instructionSet.isa) else {
-        throw IRError("kernel '\(instruction.kernel)' does not exist for \(instructionSet)")
-      }
+      let kernel = try instructionSet.kernel(
+        instruction.kernel, instruction.lanes, fusedBackend)
       let ownBounds = bounds + index * (program.threads + 1)
       for (thread, bound) in instruction.bounds.enumerated() { ownBounds[thread] = bound }
       let ownSlices = slices + index * program.threads

@@ -77,9 +77,7 @@ public final class NodeRunner {
         }
         return Optional(tensor.pointer)
       }
-      guard let kernel = clat_kernel_find(call.kernel, instructionSet.isa) else {
-        throw IRError("kernel '\(call.kernel)' does not exist for \(instructionSet)")
-      }
+      let kernel = try instructionSet.kernel(call.kernel, call.lanes, .preferred)
       let strides = call.operands.map { tensor($0.reference)?.type.pixelStride ?? 0 }
       let block = call.arguments(Addresses(pointers: addresses, strides: strides))
       Team.run(kernel, block, units: call.units, threads: threads, scratch: scratch)

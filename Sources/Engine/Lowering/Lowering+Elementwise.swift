@@ -35,7 +35,8 @@ extension LoweringRules {
     scale: OperandReference? = nil, shift: OperandReference? = nil, main: Bool = true
   ) {
     let type = lowering.resultTypes[0]
-    let extents = Extents(type)
+    let byChannel = !epilogue.isDisjoint(with: [.scale, .shift, .bits, .mask])
+    let extents = Extents(type, byChannel: byChannel)
     var operands = [x.strided, lowering.result(0).strided]
     func append(_ operand: CallOperand?) -> Int? {
       guard let operand else { return nil }

@@ -5,8 +5,12 @@ typealias LoweringRule = @Sendable (NodeLowering) throws -> Void
 /// The kernel calls of every operation, by name. An operation missing here cannot be executed.
 enum LoweringRules {
   static let all: [String: LoweringRule] = [
-    convolution, normalization, elementwise, pooling, rearrangement, losses, attacks,
-  ].reduce(into: [:]) { all, family in all.merge(family) { _, new in new } }
+    convolution, normalization, elementwise, pooling, rearrangement, losses, attacks, fused,
+  ].reduce(into: withoutKernels) { all, family in all.merge(family) { _, new in new } }
+
+  /// Operations that run in fused regions alone; a lone one is a region of its own.
+  private static let withoutKernels = Dictionary(
+    uniqueKeysWithValues: OpRegistry.all.filter(\.fusedOnly).map { ($0.name, single) })
 }
 
 /// Names of the operations that the engines can execute.

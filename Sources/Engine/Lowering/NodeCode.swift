@@ -88,6 +88,8 @@ public struct KernelCall {
   var executedFlops: Double? = nil
   /// The call does this and nothing else.
   var move: ChannelMove?
+  /// What a call of the kernel `fused` computes.
+  var lanes: LaneProgram?
   var arguments: (Addresses) -> ArgumentBlock
 }
 
@@ -141,13 +143,13 @@ public final class NodeLowering {
   /// operations the kernel executes where that differs (Winograd's fewer, a transformation's own).
   func call(
     _ kernel: String, units: Int, main: Bool = true, executing: Double? = nil,
-    move: ChannelMove? = nil,
+    move: ChannelMove? = nil, lanes: LaneProgram? = nil,
     _ operands: [CallOperand], _ arguments: @escaping (Addresses) -> ArgumentBlock
   ) {
     code.calls.append(
       KernelCall(
         kernel: kernel, operands: operands, units: units, flops: main ? flops : 0,
-        executedFlops: executing, move: move, arguments: arguments))
+        executedFlops: executing, move: move, lanes: lanes, arguments: arguments))
   }
 
   func alias(result: Int, operand: Int) {
@@ -167,14 +169,15 @@ public final class NodeLowering {
 struct Extents {
   var images, pixels, channels: Int32
 
-  init(_ type: TensorType) {
-    guard type.rank > 1 else {
+  /// - Parameter byChannel: a vector is one pixel with its channels, not as many images.
+  init(_ type: TensorType, byChannel: Bool = false) {
+    guard type.rank > 1 || byChannel else {
       (images, pixels, channels) = (Int32(type.count), 1, 1)
       return
     }
-    images = Int32(type.shape[0])
+    images = Int32(type.rank > 1 ? type.shape[0] : 1)
     channels = Int32(type.channels)
-    pixels = Int32(type.count / max(type.shape[0] * type.channels, 1))
+    pixels = Int32(type.count / max(Int(images) * type.channels, 1))
   }
 
   var elements: Int32 { pixels * channels }

@@ -74,7 +74,7 @@ struct BufferAssignment {
     for move in code.calls.compactMap(\.move) { placeInside(move) }
     guard code.aliases.isEmpty else { return }
     var taken = Set<ValueID>()
-    let rules = try OpRegistry.definition(node.op).inPlace.filter {
+    let rules = try node.inPlace().filter {
       $0.result < node.results.count && $0.operand < node.operands.count
     }
     let pairs = rules.map { (node.results[$0.result], node.operands[$0.operand]) } + code.inPlace

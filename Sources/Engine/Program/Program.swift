@@ -73,6 +73,8 @@ public struct Program {
     public var executedFlops: Double
     /// Bytes of all operands, each buffer counted once; of a view, its own channels.
     public var bytes: Double
+    /// What an instruction of the kernel `fused` computes.
+    var lanes: LaneProgram?
     var arguments: (Addresses) -> ArgumentBlock
   }
 

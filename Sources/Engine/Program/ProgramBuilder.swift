@@ -75,7 +75,10 @@ struct ProgramBuilder {
   private func origin(_ node: Node) -> String {
     let results = node.results.map(\.description).joined(separator: ", ")
     let operands = node.operands.map(\.description).joined(separator: ", ")
-    return "\(results) = \(node.op) \(operands)"
+    let body = node.attributes.region("body").map { region in
+      "[" + region.nodes.map(\.op).joined(separator: ", ") + "]"
+    }
+    return "\(results) = \(node.op)\(body ?? "") \(operands)"
   }
 
   private mutating func newBuffer(
@@ -104,7 +107,7 @@ struct ProgramBuilder {
       Program.Instruction(
         kernel: call.kernel, operands: operands, units: call.units, bounds: [], barrier: false,
         origin: origin, flops: call.flops, executedFlops: call.executedFlops ?? call.flops,
-        bytes: Double(bytes), arguments: call.arguments))
+        bytes: Double(bytes), lanes: call.lanes, arguments: call.arguments))
   }
 
   private mutating func operand(

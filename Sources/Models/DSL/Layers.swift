@@ -93,17 +93,6 @@ public struct BatchNorm2d: Module {
   }
 }
 
-/// max(x, 0).
-public struct ReLU: Module {
-  public var extendsFeature: Bool { true }
-
-  public init() {}
-
-  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
-    try context.builder.emitOne("relu", [x])
-  }
-}
-
 /// Maximum over square windows; the stride is the kernel's size unless given.
 public struct MaxPool2d: Module {
   public let kernel, stride, padding: Int

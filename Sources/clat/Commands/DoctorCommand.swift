@@ -55,7 +55,7 @@ struct Diagnosis {
   }
 
   static func machine() -> [Diagnosis] {
-    [cpu(), instructionSets(), threads(), memory(), openMP()] + packages() + data("digits")
+    [cpu(), instructionSets(), threads(), memory(), openMP(), fusedRegions()] + packages() + data("digits")
   }
 
   static func data(_ source: String) -> [Diagnosis] {
@@ -130,6 +130,13 @@ struct Diagnosis {
         advice: "do not preload libgomp: two OpenMP runtimes fight for the CPUs")
     }
     return Diagnosis(name: "OpenMP", ok: true, found: loaded("libomp.so") ?? "linked statically")
+  }
+
+  private static func fusedRegions() -> Diagnosis {
+    let interpreted = FusedBackend.preferred == .blocks
+    return Diagnosis(
+      name: "fused regions", ok: true, found: FusedBackend.explanation,
+      advice: interpreted ? "with LLVM (apt-get install llvm-dev) activations run faster" : nil)
   }
 
   private static func packages() -> [Diagnosis] {

@@ -6,7 +6,7 @@ import Models
 /// `clat inspect`: what the compiler makes of a program.
 struct InspectCommand: ParsableCommand {
   enum View: String, CaseIterable, ExpressibleByArgument {
-    case graph, program, memory, dot
+    case graph, program, memory, llvm, dot
   }
 
   static let configuration = CommandConfiguration(
@@ -15,6 +15,7 @@ struct InspectCommand: ParsableCommand {
       graph    the graph in IR text, after all passes or after --stop-after
       program  the static schedule: every kernel call with operands, slices and barriers
       memory   every buffer of the arena with its offset and lifetime
+      llvm     the code of the program's fused regions, before LLVM's own passes
       dot      the graph for Graphviz
 
       Programs: \(ProgramName.list). The passes, in order: \
@@ -26,10 +27,11 @@ struct InspectCommand: ParsableCommand {
         clat inspect graph --model small-cnn --stop-after differentiate --program train
         clat inspect memory --model resnet18 --batch 128 --program attack
         clat inspect program --model graph.ir
+        clat inspect llvm --model graph.ir
         clat inspect dot --model small-cnn | dot -Tsvg > graph.svg
       """)
 
-  @Argument(help: "graph, program, memory or dot.")
+  @Argument(help: "graph, program, memory, llvm or dot.")
   var view: View
 
   @OptionGroup var network: StandaloneModelOptions
@@ -62,6 +64,9 @@ struct InspectCommand: ParsableCommand {
     case .dot: try Output.write(Dot(graph: try optimized(graph, request)).text)
     case .program: try Output.write(try compiled(graph, request).text)
     case .memory: try Output.write(try compiled(graph, request).memoryText)
+    case .llvm:
+      let program = try compiled(graph, request)
+      try Output.write(Failure.blaming(.missingInput, "LLVM") { try program.llvmText() })
     }
   }
 

@@ -98,7 +98,7 @@ extension RunnerTests {
         64, ["--batch 128", "largest batch that fits"],
         try runner.run(
           "evaluate", "--model", "small-cnn:width=8", "--weights", "run", "--data", "digits",
-          "--threads", "1", "--memory", "10MB"))
+          "--threads", "1", "--memory", "8700kB"))
       expect(64, ["--memory", "lots"], try runner.run("benchmark", "--memory", "lots"))
     }
 

@@ -107,7 +107,8 @@ public final class Executable {
   }
 
   /// Runs the program once: the section `weights` only where parameters have changed or another
-  /// program of the store has run since the last time, then `batch`, then all steps of the loop, in one parallel region.
+  /// program of the store has run since the last time, then `batch`, then all steps of the loop, in
+  /// one parallel region.
   public func run() {
     let current = store.weightsVersion
     let isReady = weightsVersion == current && store.workspace.owner === self

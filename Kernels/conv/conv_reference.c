@@ -41,7 +41,8 @@ void clat_finish_reference(const clat_epilogue *e, int64_t pixel, int n, double 
 
 static void gather_pixel(const clat_conv_args *a, const clat_conv_phase *ph, int64_t image, int p) {
   for (int n = 0; n < a->out.channels; n++)
-    clat_finish_reference(&a->out, image * a->out_pixels + ph->out[p], n, gather_sum(a, ph, image, p, n));
+    clat_finish_reference(&a->out, image * a->out_pixels + ph->out[p], n,
+                          gather_sum(a, ph, image, p, n));
 }
 
 void clat_conv_gather_reference(const void *args, int64_t begin, int64_t end, void *scratch) {

@@ -21,8 +21,8 @@ INLINE void finish_panel(const clat_epilogue *e, int64_t pixel, int n, int lanes
   store_lanes(e->y + pixel * e->y_stride + n, &s, lanes);
 }
 
-/// Runs `statement` with `usual`, the epilogue, whose parts the compiler knows for those that networks
-/// use most, so that they are not asked for at every pixel.
+/// Runs `statement` with `usual`, the epilogue, whose parts the compiler knows for those that
+/// networks use most, so that they are not asked for at every pixel.
 #define FINISH_USUAL(epilogue, statement)                                              \
   do {                                                                                 \
     clat_epilogue known = *(epilogue);                                                 \

@@ -65,7 +65,8 @@ static void prefetch_outputs(const clat_conv_args *a, const int64_t *pixel, int 
                              int panels) {
   for (int i = 0; i < rows; i++) {
     const float *y = a->out.y + pixel[i] * a->out.y_stride + n;
-    const float *residual = a->out.residual ? a->out.residual + pixel[i] * a->out.residual_stride + n : NULL;
+    const float *residual =
+        a->out.residual ? a->out.residual + pixel[i] * a->out.residual_stride + n : NULL;
     for (int p = 0; p < panels; p++) {
       __builtin_prefetch(y + p * 16, 1);
       if (residual) __builtin_prefetch(residual + p * 16);

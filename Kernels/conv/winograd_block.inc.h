@@ -136,7 +136,8 @@ static winograd_block plan_blocks(const winograd_algorithm *algorithm, const cla
   const int64_t slack = (TILE_ROWS - 1) * row * 4; // of the last register tile
   const int64_t room = min64(algorithm->tiles, (WINOGRAD_ROOM - slack) / bytes);
   const int64_t unit = room < TILE_ROWS ? 1 : TILE_ROWS, most = max64(1, room / unit);
-  const int64_t units = (g.grid.total + unit - 1) / unit, blocks = max64(1, (units + most - 1) / most);
+  const int64_t units = (g.grid.total + unit - 1) / unit,
+                blocks = max64(1, (units + most - 1) / most);
   g.block = (units + blocks - 1) / blocks * unit;
   g.inputs = (float *)scratch + WINOGRAD_CHANNELS;
   g.sums = g.inputs + point_offset(&g, CLAT_WINOGRAD_POINTS, algorithm->products, g.row) +

@@ -23,7 +23,8 @@ static void tile_sums(const clat_winograd_args *a, const float *x, int row, int 
     }
     for (int r = 0; r < 6; r++) {
       WINOGRAD_INPUT(double, v, half + r * 6, 1);
-      for (int c = 0; c < 6; c++) sums[r * 6 + c] += v[c] * u[((r * 6 + c) * depth + k) * CLAT_PANEL];
+      for (int c = 0; c < 6; c++)
+        sums[r * 6 + c] += v[c] * u[((r * 6 + c) * depth + k) * CLAT_PANEL];
     }
   }
   for (int c = 0; c < 6; c++) {

@@ -16,7 +16,7 @@ typedef struct {
   int64_t sum_row;
 } winograd_product;
 
-/// W = A dY A^T of channels n ..< n + lanes of one tile; what lies outside the image counts as zero.
+/// W = A dY A^T of channels n ..< n + lanes of one tile; outside the image dY counts as zero.
 static void transform_grad(const winograd_product *g, int64_t index, int64_t n, int lanes,
                            float *to) {
   const clat_winograd_weight_grad_args *a = g->a;
@@ -79,7 +79,8 @@ static void add_block(const winograd_product *g) {
 }
 
 static void winograd_job(const clat_winograd_weight_grad_args *a, int64_t job, float *scratch) {
-  const int64_t chunk = job / a->blocks, block = job % a->blocks, panels = (a->in_channels + 15) / 16;
+  const int64_t chunk = job / a->blocks, block = job % a->blocks,
+                panels = (a->in_channels + 15) / 16;
   const int64_t first = panels * block / a->blocks * 16,
                 last = min64(a->in_channels, panels * (block + 1) / a->blocks * 16);
   winograd_product g = {.a = a,

@@ -1,11 +1,11 @@
 import Foundation
 import IR
 
-/// Memory for programs that run one after another: all begin at one address, and what the largest of
-/// them touches is all that is used. On huge pages where the system has them.
+/// Memory for programs that run one after another: all begin at one address, and what the largest
+/// of them touches is all that is used. On huge pages where the system has them.
 ///
-/// Address space is reserved once, as much as the machine has memory, so that growing moves nothing.
-/// Pages come into being when they are first touched: by the thread that owns them, in a first run,
+/// Address space is reserved once, as much as the machine has memory, so that growing moves
+/// nothing. Pages come into being when they are first touched: by the thread that owns them, in a first run,
 /// and so near its CPU.
 final class Arena {
   private var mapping: UnsafeMutableRawPointer?

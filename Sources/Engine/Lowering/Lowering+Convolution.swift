@@ -166,7 +166,8 @@ extension LoweringRules {
     }
   }
 
-  /// With the offsets of the forward pass: partial sums over ranges of images, then their sum in a fixed order.
+  /// With the offsets of the forward pass: partial sums over ranges of images, then their sum in a
+  /// fixed order.
   private static func weightGradient(
     _ lowering: NodeLowering, _ gather: Gather, taps: Int
   ) {

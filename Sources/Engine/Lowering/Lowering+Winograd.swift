@@ -17,8 +17,8 @@ struct WinogradConvolution {
       filters: WinogradFilters(shape, transpose: false), executedFlops: products(shape))
   }
 
-  /// With stride 1 a convolution with the flipped, transposed filters; with stride 2 a kernel of its
-  /// own.
+  /// With stride 1 a convolution with the flipped, transposed filters; with stride 2 a kernel of
+  /// its own.
   static func inputGradient(_ shape: ConvolutionShape) -> WinogradConvolution {
     let isStrided = shape.strideHeight > 1
     return WinogradConvolution(

@@ -62,7 +62,8 @@ struct BufferAssignment {
   }
 
   private static func denseValues(_ code: [NodeCode]) -> Set<ValueID> {
-    var dense = Set<ValueID>()
+    // An alias has another shape, in which its operand's pixels must lie without gaps.
+    var dense = Set(code.flatMap(\.aliases).flatMap { [$0.result, $0.operand] })
     for operand in code.flatMap(\.calls).flatMap(\.operands) where !operand.isStrided {
       if case .value(let value) = operand.reference { dense.insert(value) }
     }

@@ -55,7 +55,8 @@ struct Diagnosis {
   }
 
   static func machine() -> [Diagnosis] {
-    [cpu(), instructionSets(), threads(), memory(), openMP(), fusedRegions()] + packages() + data("digits")
+    [cpu(), instructionSets(), threads(), memory(), openMP(), fusedRegions()] + packages()
+      + data("digits")
   }
 
   static func data(_ source: String) -> [Diagnosis] {

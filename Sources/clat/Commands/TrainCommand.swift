@@ -55,7 +55,8 @@ struct TrainCommand: ParsableCommand {
       ) { try trainer.footprint(batch: $0) }
     }
     if let file = run.resumedFrom { Output.note("clat: going on from \(file)") }
-    Output.note("clat: \(run.trainer.model.name) in \(run.directory.path), \(threads) threads, \(plan)")
+    Output.note(
+      "clat: \(run.trainer.model.name) in \(run.directory.path), \(threads) threads, \(plan)")
     try run.run()
     if json { return try Output.json(run.report) }
     try Output.line("weights: \(run.weightsPath)")

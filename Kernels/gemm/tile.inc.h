@@ -85,8 +85,19 @@ typedef struct {
 
 typedef void outer_kernel(const outer_tile *);
 
-#define OUTER_TILE(R, P)                                                    \
-  static void outer_##R##x##P(const outer_tile *a) {                        \
+// The same for rows of b at constant distances.
+typedef struct {
+  const float *x, *b; // [steps] of R floats, and of P * 16
+  int64_t steps, x_stride, b_stride, stride;
+  float *sums;
+  int first;
+} product_tile;
+
+typedef void product_kernel(const product_tile *);
+
+/// Sums over k of the outer products of x's and b's k-th rows; `row` is the address of b's.
+#define SUM_OUTER(name, R, P, row)                                          \
+  static void name##_##R##x##P(const name##_tile *a) {                      \
     v16 acc[R][P];                                                          \
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) { \
       if (a->first) acc[i][p] = (v16)0.0f;                                  \
@@ -95,9 +106,8 @@ typedef void outer_kernel(const outer_tile *);
     const float *x = a->x;                                                  \
     const int64_t steps = a->steps, x_stride = a->x_stride;                 \
     for (int64_t k = 0; k < steps; k++, x += x_stride) {                    \
-      const float *row = a->b[k];                                           \
       v16 b[P];                                                             \
-      UNROLL for (int p = 0; p < P; p++) load16(&b[p], row + p * 16);       \
+      UNROLL for (int p = 0; p < P; p++) load16(&b[p], (row) + p * 16);     \
       UNROLL for (int i = 0; i < R; i++) {                                  \
         const v16 xi = (v16)x[i];                                           \
         UNROLL for (int p = 0; p < P; p++) acc[i][p] += xi * b[p];          \
@@ -107,36 +117,8 @@ typedef void outer_kernel(const outer_tile *);
         store16(a->sums + i * a->stride + p * 16, &acc[i][p]);              \
   }
 
-typedef struct {
-  const float *x, *b;                          // [steps] of R floats, and of P * 16
-  int64_t steps, x_stride, b_stride, stride;   // stride: from a row of the sums to the next
-  float *sums;
-  int first;
-} product_tile;
-
-typedef void product_kernel(const product_tile *);
-
-/// As OUTER_TILE, of rows at constant distances.
-#define PRODUCT_TILE(R, P)                                                  \
-  static void product_##R##x##P(const product_tile *a) {                    \
-    v16 acc[R][P];                                                          \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) { \
-      if (a->first) acc[i][p] = (v16)0.0f;                                  \
-      else load16(&acc[i][p], a->sums + i * a->stride + p * 16);            \
-    }                                                                       \
-    const float *x = a->x, *row = a->b;                                     \
-    const int64_t steps = a->steps;                                         \
-    for (int64_t k = 0; k < steps; k++, x += a->x_stride, row += a->b_stride) { \
-      v16 b[P];                                                             \
-      UNROLL for (int p = 0; p < P; p++) load16(&b[p], row + p * 16);       \
-      UNROLL for (int i = 0; i < R; i++) {                                  \
-        const v16 xi = (v16)x[i];                                           \
-        UNROLL for (int p = 0; p < P; p++) acc[i][p] += xi * b[p];          \
-      }                                                                     \
-    }                                                                       \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)   \
-        store16(a->sums + i * a->stride + p * 16, &acc[i][p]);              \
-  }
+#define OUTER_TILE(R, P) SUM_OUTER(outer, R, P, a->b[k])
+#define PRODUCT_TILE(R, P) SUM_OUTER(product, R, P, a->b + k * a->b_stride)
 
 // Which tile serves how many rows.
 #if TILE_ROWS == 14

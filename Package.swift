@@ -55,9 +55,13 @@ let package = Package(
     .testTarget(
       name: "EngineTests",
       dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS", "TestSupport"]),
-    .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
+    .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "IR"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "IR"]),
-    .testTarget(name: "AdversarialTests", dependencies: ["Adversarial", "TestSupport"]),
+    .testTarget(
+      name: "AdversarialTests",
+      dependencies: [
+        "IR", "Models", "Engine", "Eager", "Datasets", "Storage", "Adversarial", "TestSupport",
+      ]),
   ]
 )

@@ -40,21 +40,30 @@ const char *clat_kernel_name(int index);
 
 typedef struct {
   clat_kernel *kernel;
-  const void *const *args; // [threads]: what the kernel is given for thread t's slice
-  const int64_t *bounds; // [threads + 1]: thread t owns units bounds[t] ..< bounds[t + 1]
-  int32_t barrier;       // nonzero: all threads meet before this instruction
+  const void *const *args; // [slices]: what the kernel is given for slice s
+  const int64_t *bounds;   // [slices + 1]: slice s is units bounds[s] ..< bounds[s + 1]
+  int32_t barrier;         // nonzero: all threads meet before this instruction
 } clat_instruction;
 
+/// Instructions cut into threads * rounds slices, of which thread t has those from t * rounds on. With
+/// more than one round a thread runs all instructions for one slice before the next, and only the
+/// first instruction may have a barrier.
 typedef struct {
   const clat_instruction *instructions;
+  int64_t count;
+  int32_t rounds;
+} clat_segment;
+
+typedef struct {
+  const clat_segment *segments;
   int64_t count;
   int64_t repeat; // the whole section runs this many times
 } clat_section;
 
 /// Runs the sections in order inside one parallel region of `threads` threads, with a barrier between
-/// sections; between repetitions only where the first instruction has one. scratch[t] is thread t's scratch. `nanoseconds`, if not NULL, is
-/// [threads][total instructions] and accumulates the time of every instruction.
-/// Denormals are flushed to zero in every thread for the duration of the call.
+/// sections; between segments and repetitions only where the first instruction has one. scratch[t] is
+/// thread t's scratch. `nanoseconds`, if not NULL, is [threads][total instructions] and accumulates the
+/// time of every instruction. Denormals are flushed to zero in every thread for the duration of the call.
 void clat_team_run(const clat_section *sections, int count, int threads, void *const *scratch,
                    uint64_t *nanoseconds);
 /// CPUs this process may use: its affinity mask, limited by the cgroup's quota (rounded up).

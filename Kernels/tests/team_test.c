@@ -51,7 +51,8 @@ static void run_ring(int threads, int64_t repeat, uint64_t *nanoseconds) {
   const void *forth_args[THREADS], *back_args[THREADS];
   for (int t = 0; t < threads; t++) forth_args[t] = &there, back_args[t] = &back;
   const clat_instruction list[] = {{ring, forth_args, bounds, 1}, {ring, back_args, other, 1}};
-  const clat_section sections[] = {{list, 2, repeat}, {list, 0, 3}, {list, 2, 1}};
+  const clat_segment both = {list, 2, 1};
+  const clat_section sections[] = {{&both, 1, repeat}, {&both, 0, 3}, {&both, 1, 1}};
   char *scratch = malloc((size_t)threads * 64);
   void *scratches[THREADS];
   for (int t = 0; t < threads; t++) scratches[t] = scratch + 64 * t;
@@ -91,7 +92,8 @@ static void flushes_denormals_and_restores(int threads) {
   const void *args[THREADS];
   for (int t = 0; t < THREADS; t++) x[t] = 2e-38f, args[t] = &data;
   const clat_instruction in = {halve, args, bounds, 0};
-  const clat_section section = {&in, 1, 1};
+  const clat_segment segment = {&in, 1, 1};
+  const clat_section section = {&segment, 1, 1};
   clat_team_run(&section, 1, threads, NULL, NULL);
   for (int t = 0; t < THREADS; t++) CHECK(x[t] == 0, "unit %d of %d keeps a denormal", t, threads);
   volatile float after = 2e-38f;
@@ -112,7 +114,8 @@ static void slices_have_their_own_arguments(int threads) {
     args[t] = &base[t];
   }
   const clat_instruction in = {halve, args, bounds, 0};
-  const clat_section section = {&in, 1, 3};
+  const clat_segment segment = {&in, 1, 1};
+  const clat_section section = {&segment, 1, 3};
   clat_team_run(&section, 1, threads, NULL, NULL);
   for (int t = 0; t < threads; t++) {
     const int64_t count = bounds[t + 1] - bounds[t];
@@ -177,6 +180,39 @@ static void cpus(void) {
   run_ring(2, 3, NULL);
 }
 
+/// Notes when each unit was visited last, and how often it was.
+typedef struct {
+  int *clock, *last, *visits;
+} visit_args;
+
+static void visit(const void *args, int64_t begin, int64_t end, void *scratch) {
+  const visit_args *a = args;
+  (void)scratch;
+  for (int64_t i = begin; i < end; i++) a->last[i] = (*a->clock)++, a->visits[i]++;
+}
+
+/// A segment of several rounds does all instructions for a slice before its next one, and a section
+/// all segments before it repeats.
+static void segments_run_slice_by_slice(void) {
+  enum { ROUNDS = 3, REPEAT = 4 };
+  int clock = 0, last[2][UNITS], visits[2][UNITS] = {{0}};
+  const visit_args a = {&clock, last[0], visits[0]}, b = {&clock, last[1], visits[1]};
+  const void *a_args[ROUNDS] = {&a, &a, &a}, *b_args[ROUNDS] = {&b, &b, &b};
+  int64_t cut3[ROUNDS + 1], whole[] = {0, UNITS};
+  cut(cut3, ROUNDS, UNITS);
+  const clat_instruction list[] = {
+      {visit, a_args, cut3, 1}, {visit, a_args, cut3, 0}, {visit, b_args, whole, 1}};
+  const clat_segment segments[] = {{list, 2, ROUNDS}, {list + 2, 1, 1}};
+  const clat_section section = {segments, 2, REPEAT};
+  clat_team_run(&section, 1, 1, NULL, NULL);
+  for (int i = 0; i < UNITS; i++)
+    CHECK(visits[0][i] == 2 * REPEAT && visits[1][i] == REPEAT, "unit %d: %d and %d visits", i,
+          visits[0][i], visits[1][i]);
+  const int before = (REPEAT - 1) * 3 * UNITS, first = (int)cut3[1];
+  CHECK(last[0][first - 1] == before + 2 * first - 1, "slice 0 ends at %d", last[0][first - 1]);
+  CHECK(last[1][0] == before + 2 * UNITS, "the second segment begins at %d", last[1][0]);
+}
+
 /// Every slice notes its CPU.
 static void note_cpu(const void *args, int64_t begin, int64_t end, void *scratch) {
   (void)scratch;
@@ -191,7 +227,8 @@ static void confined(int cpu) {
   const void *args[] = {&data, &data};
   const int64_t bounds[] = {0, 1, 2};
   const clat_instruction in = {note_cpu, args, bounds, 0};
-  const clat_section section = {&in, 1, 1};
+  const clat_segment segment = {&in, 1, 1};
+  const clat_section section = {&segment, 1, 1};
   clat_team_run(&section, 1, 2, NULL, NULL);
   CHECK(cpus[0] == cpu && cpus[1] == cpu, "threads on CPUs %d and %d, not %d", cpus[0], cpus[1],
         cpu);
@@ -231,6 +268,7 @@ int main(int argc, char **argv) {
     flushes_denormals_and_restores(t);
     slices_have_their_own_arguments(t);
   }
+  segments_run_slice_by_slice();
   control_groups();
   cpus();
   return finish("team_test");

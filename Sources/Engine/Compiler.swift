@@ -5,10 +5,17 @@ public enum Compiler {
   public struct Options: Sendable {
     public var threads: Int
     public var passes: PassManager
+    /// The most images that a thread takes through a section at once, where images do not see each
+    /// other. With fewer than the default, deep layers load their filters too often.
+    public var microBatch: Int
 
-    public init(threads: Int = Team.availableThreads, passes: PassManager = PassManager()) {
+    public init(
+      threads: Int = Team.availableThreads, passes: PassManager = PassManager(),
+      microBatch: Int = 64
+    ) {
       self.threads = threads
       self.passes = passes
+      self.microBatch = microBatch
     }
   }
 
@@ -34,13 +41,16 @@ public enum Compiler {
     _ graph: Graph, _ request: CompileRequest = CompileRequest(), options: Options = Options(),
     onPrint: (String, Graph) -> Void = { _, _ in }
   ) throws -> Result {
-    guard options.threads > 0 else { throw IRError("a program needs at least one thread") }
+    guard options.threads > 0, options.microBatch > 0 else {
+      throw IRError("a program needs at least one thread and image")
+    }
     var (compiled, seconds) = try options.passes.run(
       graph, Pipeline.passes(request), onPrint: onPrint)
     try Verifier.verify(compiled, level: .selected(executableOperations))
     var program: Program?
     let duration = try ContinuousClock().measure {
-      program = try ProgramBuilder.program(compiled, threads: options.threads)
+      program = try ProgramBuilder.program(
+        compiled, threads: options.threads, microBatch: options.microBatch)
     }
     seconds.append(("lower", duration / .seconds(1)))
     return Result(graph: compiled, program: program!, seconds: seconds)

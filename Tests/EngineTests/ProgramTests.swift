@@ -155,6 +155,41 @@ struct SmallAttack {
     #expect(program.regions.units == SmallAttack.batch)
   }
 
+  /// Images that do not see each other may run in any grouping.
+  @Test(arguments: [1, 2])
+  func microBatchesGiveTheSameBits(_ size: Int) throws {
+    let attack = try SmallAttack()
+    let store = try attack.store()
+    func run(_ options: Compiler.Options) throws -> (Program, [String: [Float]]) {
+      let program = try Compiler.compile(attack.graph, options: options).program
+      let executable = try Executable(program, store: store)
+      executable.run()
+      let values = try ["x_adv", "loss", "gradient"].map { ($0, try executable.floats($0)) }
+      return (program, Dictionary(uniqueKeysWithValues: values))
+    }
+    let (whole, expected) = try run(.init(threads: 2))
+    let (cut, found) = try run(.init(threads: 2, microBatch: size))
+    #expect(found == expected)
+    #expect(whole.segments.allSatisfy { $0.rounds == 1 })
+    let step = try #require(cut.sections.first { $0.stage == .step })
+    let longest = try #require(step.segments.max { $0.instructions.count < $1.instructions.count })
+    #expect(longest.rounds == (3 + size - 1) / size)
+    #expect(longest.instructions.count > 5)
+    #expect(cut.regions.bytesPerThread < whole.regions.bytesPerThread)
+  }
+
+  @Test func whatOutlivesAMicroBatchIsRefused() throws {
+    let options = Compiler.Options(threads: 2, microBatch: 1)
+    var program = try Compiler.compile(SmallAttack().graph, options: options).program
+    try program.verify()
+    let place = try #require(
+      program.buffers.indices.first {
+        if case .region(_, bySlice: true) = program.buffers[$0].placement { true } else { false }
+      })
+    program.buffers[place].lifetime = 0...program.instructions.count - 1
+    #expect(throws: IRError.self) { try program.verify() }
+  }
+
   @Test func sharedRegionsAreRefused() throws {
     var program = try Compiler.compile(SmallAttack().graph, options: .init(threads: 2)).program
     let place = try #require(

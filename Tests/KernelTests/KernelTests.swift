@@ -66,9 +66,11 @@ struct KernelTests {
           var instruction = clat_instruction(
             kernel: kernel, args: slices.baseAddress, bounds: bounds.baseAddress, barrier: 0)
           withUnsafePointer(to: &instruction) { instruction in
-            var section = clat_section(
-              instructions: instruction, count: 1, repeat: Int64(repeats))
-            clat_team_run(&section, 1, 2, &scratch, nil)
+            var segment = clat_segment(instructions: instruction, count: 1, rounds: 1)
+            withUnsafePointer(to: &segment) { segment in
+              var section = clat_section(segments: segment, count: 1, repeat: Int64(repeats))
+              clat_team_run(&section, 1, 2, &scratch, nil)
+            }
           }
         }
       }

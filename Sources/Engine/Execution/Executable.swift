@@ -17,8 +17,10 @@ public final class Executable {
   private var arguments: [ArgumentBlock] = []
   private var constants: [UnsafeMutablePointer<Float>] = []
   private let code: UnsafeMutablePointer<clat_instruction>
+  private let segments: UnsafeMutablePointer<clat_segment>
+  /// By instruction, where its slices begin and end.
   private let bounds: UnsafeMutablePointer<Int64>
-  /// By instruction and thread.
+  /// By instruction and slice.
   private let slices: UnsafeMutablePointer<UnsafeRawPointer?>
   private var weightsVersion: Int?
   private var nanoseconds: [UInt64]?
@@ -42,42 +44,54 @@ public final class Executable {
     let scratch = try store.workspace.scratch.provide(program.threads * Program.scratchBytes)
     scratchOfThread = (0..<program.threads).map { scratch + $0 * Program.scratchBytes }
     code = .allocate(capacity: max(program.instructions.count, 1))
-    bounds = .allocate(capacity: max(program.instructions.count * (program.threads + 1), 1))
-    slices = .allocate(capacity: max(program.instructions.count * program.threads, 1))
+    segments = .allocate(capacity: max(program.segments.count, 1))
+    let slots = program.instructions.reduce(1) { $0 + $1.bounds.count }
+    bounds = .allocate(capacity: slots)
+    slices = .allocate(capacity: slots)
     try link()
   }
 
   deinit {
     constants.forEach { $0.deallocate() }
     code.deallocate()
+    segments.deallocate()
     bounds.deallocate()
     slices.deallocate()
   }
 
   private func link() throws {
     let addresses = try program.buffers.map(address)
+    var (ownBounds, ownSlices) = (bounds, slices)
     for (index, instruction) in program.instructions.enumerated() {
       let kernel = try instructionSet.kernel(
         instruction.kernel, instruction.lanes, fusedBackend)
-      let ownBounds = bounds + index * (program.threads + 1)
-      for (thread, bound) in instruction.bounds.enumerated() { ownBounds[thread] = bound }
-      let ownSlices = slices + index * program.threads
-      for thread in 0..<program.threads {
-        ownSlices[thread] = argumentBlock(instruction, addresses, thread: thread)
+      for (slice, bound) in instruction.bounds.enumerated() { ownBounds[slice] = bound }
+      for slice in 0..<instruction.bounds.count - 1 {
+        ownSlices[slice] = argumentBlock(instruction, addresses, slice: slice)
       }
       (code + index).initialize(
         to: clat_instruction(
           kernel: kernel, args: ownSlices, bounds: ownBounds,
           barrier: instruction.barrier ? 1 : 0))
+      ownBounds += instruction.bounds.count
+      ownSlices += instruction.bounds.count
+    }
+    for (index, segment) in program.segments.enumerated() {
+      (segments + index).initialize(
+        to: clat_segment(
+          instructions: code + segment.instructions.lowerBound,
+          count: Int64(segment.instructions.count), rounds: Int32(segment.rounds)))
     }
   }
 
-  /// What a thread gives the kernel: threads share it unless an operand is in a region of theirs.
+  /// What the kernel is given for a slice: slices share it unless an operand is in a region.
   private func argumentBlock(
-    _ instruction: Program.Instruction, _ addresses: [UnsafeMutableRawPointer], thread: Int
+    _ instruction: Program.Instruction, _ addresses: [UnsafeMutableRawPointer], slice: Int
   ) -> UnsafeRawPointer {
-    let shifts = instruction.operands.map { program.regionShift($0.buffer, thread: thread) }
-    if thread > 0, shifts.allSatisfy({ $0 == nil }), let shared = arguments.last {
+    let shifts = instruction.operands.map {
+      program.regionShift($0.buffer, instruction, slice: slice)
+    }
+    if slice > 0, shifts.allSatisfy({ $0 == nil }), let shared = arguments.last {
       return UnsafeRawPointer(shared.pointer)
     }
     let pointers = zip(instruction.operands, shifts).map { operand, shift in
@@ -112,15 +126,18 @@ public final class Executable {
   public func run() {
     let current = store.weightsVersion
     let isReady = weightsVersion == current && store.workspace.owner === self
-    let wanted = program.sections.filter { section in
-      !section.instructions.isEmpty && (section.stage != .weights || !isReady)
+    var (wanted, sections): ([Program.Section], [clat_section]) = ([], [])
+    var first = UnsafePointer(segments)
+    for section in program.sections {
+      if !section.instructions.isEmpty && (section.stage != .weights || !isReady) {
+        wanted.append(section)
+        sections.append(
+          clat_section(
+            segments: first, count: Int64(section.segments.count), repeat: Int64(section.repeats)))
+      }
+      first += section.segments.count
     }
     store.workspace.owner = self
-    let sections = wanted.map { section in
-      clat_section(
-        instructions: UnsafePointer(code + section.instructions.lowerBound),
-        count: Int64(section.instructions.count), repeat: Int64(section.repeats))
-    }
     withProfile(wanted) { times in
       clat_team_run(sections, Int32(sections.count), Int32(program.threads), scratchOfThread, times)
     }

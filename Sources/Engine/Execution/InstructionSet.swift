@@ -61,8 +61,11 @@ extension Team {
         var instruction = clat_instruction(
           kernel: kernel, args: shared.baseAddress, bounds: bounds.baseAddress, barrier: 0)
         withUnsafePointer(to: &instruction) { pointer in
-          var section = clat_section(instructions: pointer, count: 1, repeat: 1)
-          clat_team_run(&section, 1, Int32(threads), scratch, nil)
+          var segment = clat_segment(instructions: pointer, count: 1, rounds: 1)
+          withUnsafePointer(to: &segment) { segment in
+            var section = clat_section(segments: segment, count: 1, repeat: 1)
+            clat_team_run(&section, 1, Int32(threads), scratch, nil)
+          }
         }
       }
     }

@@ -7,39 +7,60 @@ extension Program {
   /// because that may be a loop. Values of stage `weights` that later sections read live always:
   /// the section `weights` does not run again while the parameters stay.
   mutating func planMemory(persistent: Set<Int>, temporaries: [Int: ClosedRange<Int>]) {
+    for index in buffers.indices {
+      if case .region = buffers[index].placement { buffers[index].placement = .arena(offset: 0) }
+    }
     for (buffer, lifetime) in lifetimes(persistent: persistent) {
       buffers[buffer].lifetime = temporaries[buffer] ?? lifetime
     }
     let planned = buffers.indices.filter { buffers[$0].lifetime != nil }
-    let whole = MemoryPlan(planned.map { request($0) })
-    lowerBound = whole.lowerBound
     let (units, owned) = ownedBuffers(planned, persistent: persistent)
+    let bySlice = Set(owned.filter { microBatches(around: buffers[$0].lifetime!) != nil })
+    for buffer in planned where !bySlice.contains(buffer) { outliveMicroBatches(buffer) }
+    /// Bytes of a thread's part.
+    func part(_ buffer: Int) -> Int {
+      let rounds = bySlice.contains(buffer) ? microBatches(around: buffers[buffer].lifetime!)! : 1
+      let slices = threads * rounds
+      return (units + slices - 1) / slices * (buffers[buffer].bytes / units)
+    }
     let shared = planned.filter { !owned.contains($0) }
+    let inner = MemoryPlan(owned.map { request($0, bytes: part($0)) })
+    let whole = MemoryPlan(
+      shared.map { request($0) } + owned.map { request($0, bytes: threads * part($0)) })
+    lowerBound = whole.lowerBound
     let lifetimes = owned.map { buffers[$0].lifetime! }
     guard let first = lifetimes.map(\.lowerBound).min(),
       let last = lifetimes.map(\.upperBound).max()
-    else { return place(planned, whole) }
+    else { return placeShared(planned) }
     // All regions together are one buffer among the shared ones.
-    let inner = MemoryPlan(owned.map { request($0, units: units) })
-    let all = MemoryPlan.Request(bytes: inner.arenaBytes * units, lifetime: first...last)
+    regions = Regions(
+      units: units, threads: threads, bytesPerThread: inner.arenaBytes, start: 0,
+      lifetime: first...last)
+    let all = MemoryPlan.Request(bytes: regions.bytes, lifetime: regions.lifetime)
     let outer = MemoryPlan(shared.map { request($0) } + [all])
     guard Double(outer.arenaBytes) <= Double(whole.arenaBytes) * Program.regionTolerance else {
-      return place(planned, whole)
+      regions = Regions(units: 0, threads: 0, bytesPerThread: 0, start: 0)
+      return placeShared(planned)
     }
-    regions = Regions(
-      units: units, bytesPerUnit: inner.arenaBytes, start: outer.offsets.last!,
-      lifetime: first...last)
+    regions.start = outer.offsets.last!
     place(shared, outer)
     for (buffer, offset) in zip(owned, inner.offsets) {
-      buffers[buffer].placement = .region(offset: offset)
+      buffers[buffer].placement = .region(offset: offset, bySlice: bySlice.contains(buffer))
     }
   }
 
   /// How much larger the arena may be for threads to have regions of their own.
   private static let regionTolerance = 1.02
 
-  private func request(_ buffer: Int, units: Int = 1) -> MemoryPlan.Request {
-    MemoryPlan.Request(bytes: buffers[buffer].bytes / units, lifetime: buffers[buffer].lifetime!)
+  private func request(_ buffer: Int, bytes: Int? = nil) -> MemoryPlan.Request {
+    MemoryPlan.Request(
+      bytes: bytes ?? buffers[buffer].bytes, lifetime: buffers[buffer].lifetime!)
+  }
+
+  private mutating func placeShared(_ planned: [Int]) {
+    let plan = MemoryPlan(planned.map { request($0) })
+    lowerBound = plan.lowerBound
+    place(planned, plan)
   }
 
   private mutating func place(_ shared: [Int], _ plan: MemoryPlan) {
@@ -47,6 +68,24 @@ extension Program {
     for (buffer, offset) in zip(shared, plan.offsets) {
       buffers[buffer].placement = .arena(offset: offset)
     }
+  }
+
+  /// The rounds of the segment of micro-batches that a lifetime lies in, if it does in one.
+  private func microBatches(around lifetime: ClosedRange<Int>) -> Int? {
+    segments.first {
+      $0.rounds > 1 && $0.instructions.contains(lifetime.lowerBound)
+        && $0.instructions.contains(lifetime.upperBound)
+    }?.rounds
+  }
+
+  /// What holds more than a micro-batch lives for all rounds of the segments that touch it.
+  private mutating func outliveMicroBatches(_ buffer: Int) {
+    var (first, last) = (buffers[buffer].lifetime!.lowerBound, buffers[buffer].lifetime!.upperBound)
+    for segment in segments where segment.rounds > 1 {
+      if segment.instructions.contains(first) { first = segment.instructions.lowerBound }
+      if segment.instructions.contains(last) { last = segment.instructions.upperBound - 1 }
+    }
+    buffers[buffer].lifetime = first...last
   }
 
   /// The buffers of which every thread touches only the part of its own units, always the same, and

@@ -1,23 +1,27 @@
 import IR
 
 extension Program {
-  /// Divides every instruction's units evenly; thread t gets units units * t / threads ..< units *
-  /// (t + 1) / threads.
-  mutating func partition(threads: Int) {
-    for index in instructions.indices {
-      let units = instructions[index].units
-      instructions[index].bounds = (0...threads).map { Int64(units * $0 / threads) }
+  /// Divides every instruction's units evenly: of n slices, slice s gets units units * s / n ..< units *
+  /// (s + 1) / n, so that a thread has the same units whatever the number of its slices.
+  mutating func partition() {
+    for segment in segments {
+      let slices = threads * segment.rounds
+      for index in segment.instructions {
+        let units = instructions[index].units
+        instructions[index].bounds = (0...slices).map { Int64(units * $0 / slices) }
+      }
     }
   }
 
-  /// Bytes from the arena's start to where buffer `buffer` would begin for a thread if all units
-  /// before the thread's own were there too; nil for what is not in the threads' regions. Kernels
-  /// address units from the first one on.
-  func regionShift(_ buffer: Int, thread: Int) -> Int? {
-    guard case .region(let offset) = buffers[buffer].placement else { return nil }
-    let first = regions.units * thread / threads
-    let count = regions.units * (thread + 1) / threads - first
-    return regions.start + first * regions.bytesPerUnit + offset * count
+  /// Bytes from the arena's start to where a buffer would begin for a slice of an instruction if all
+  /// units before those in the region were there too; nil for what is not in the threads' regions.
+  /// Kernels address units from the first one on.
+  func regionShift(_ buffer: Int, _ instruction: Instruction, slice: Int) -> Int? {
+    guard case .region(let offset, let bySlice) = buffers[buffer].placement else { return nil }
+    let rounds = (instruction.bounds.count - 1) / threads
+    let thread = slice / rounds
+    let first = Int(instruction.bounds[bySlice ? slice : thread * rounds])
+    return regions.start + thread * regions.bytesPerThread + offset
       - first * (buffers[buffer].bytes / regions.units)
   }
 
@@ -27,6 +31,7 @@ extension Program {
   /// Between sections threads meet anyway. A loop is walked twice, because its next iteration
   /// begins while slow threads are still in this one.
   mutating func placeBarriers() {
+    for index in instructions.indices { instructions[index].barrier = false }
     for section in sections {
       var pending: [Int] = []
       for _ in 0..<min(section.repeats, 2) {

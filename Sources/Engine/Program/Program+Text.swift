@@ -11,7 +11,13 @@ extension Program {
     for section in sections where !section.instructions.isEmpty {
       let loop = section.repeats > 1 ? " repeat \(section.repeats)" : ""
       lines.append("  section \(section.stage.name)\(loop) {")
-      for index in section.instructions { lines += describe(index) }
+      for segment in section.segments {
+        let body = segment.instructions.flatMap(describe)
+        let isCut = segment.rounds > 1
+        if isCut { lines.append("    segment rounds \(segment.rounds) {") }
+        lines += isCut ? body.map { "  " + $0 } : body
+        if isCut { lines.append("    }") }
+      }
       lines.append("  }")
     }
     lines += outputs.map { output in
@@ -33,10 +39,10 @@ extension Program {
   }
 
   /// The buffers of the arena by offset, with the instructions between which each is live, and the
-  /// views into each. First what threads share, then, in bytes by unit, what they own.
+  /// views into each. First what threads share, then what each has in its own region.
   public var memoryText: String {
     let views = viewNames
-    func table(_ title: String, _ divisor: Int, _ offset: (Placement) -> Int?) -> [String] {
+    func table(_ title: String, _ offset: (Placement) -> Int?) -> [String] {
       let placed = buffers.indices.compactMap { index -> (offset: Int, index: Int)? in
         guard buffers[index].lifetime != nil else { return nil }
         return offset(buffers[index].placement).map { ($0, index) }
@@ -47,13 +53,13 @@ extension Program {
         + rows.map { offset, index in
           let (buffer, live) = (buffers[index], buffers[index].lifetime!)
           return String(
-            format: "%12d %12d  %5d ... %-5d ", offset, buffer.bytes / divisor, live.lowerBound,
+            format: "%12d %12d  %5d ... %-5d ", offset, buffer.bytes, live.lowerBound,
             live.upperBound) + ([buffer.name] + (views[index] ?? [])).joined(separator: " ")
         }
     }
-    let shared = table("shared by threads:", 1) { if case .arena(let at) = $0 { at } else { nil } }
-    let own = table("own, by unit of \(regions.units):", max(regions.units, 1)) {
-      if case .region(let at) = $0 { at } else { nil }
+    let shared = table("shared by threads:") { if case .arena(let at) = $0 { at } else { nil } }
+    let own = table("in every thread's region (bytes of all \(regions.units) units):") {
+      if case .region(let at, _) = $0 { at } else { nil }
     }
     return ([memorySummary] + shared + own).joined(separator: "\n") + "\n"
   }
@@ -93,7 +99,8 @@ extension Program {
   private func reference(_ buffer: Int) -> String {
     switch buffers[buffer].placement {
     case .arena(let offset): "\(buffers[buffer].name)@\(offset)"
-    case .region(let offset): "\(buffers[buffer].name)@own+\(offset)"
+    case .region(let offset, let bySlice):
+      "\(buffers[buffer].name)@\(bySlice ? "slice" : "own")+\(offset)"
     case .external(let name): "\"\(name)\""
     case .constant(let values): values.count == 1 ? "\(values[0])" : "constant[\(values.count)]"
     }

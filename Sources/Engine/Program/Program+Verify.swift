@@ -11,17 +11,22 @@ extension Program {
     try verifyMemory()
     try verifyDataflow()
     try verifyRegions()
-    for (index, instruction) in instructions.enumerated() {
-      guard instruction.bounds.count == threads + 1, instruction.bounds.first == 0,
-        instruction.bounds.last == Int64(instruction.units),
-        zip(instruction.bounds, instruction.bounds.dropFirst()).allSatisfy({ $0 <= $1 })
-      else {
-        throw IRError("instruction \(index) (\(instruction.kernel)) is not divided completely")
-      }
+    for segment in segments {
+      for index in segment.instructions { try verifySlices(index, rounds: segment.rounds) }
     }
   }
 
-  /// What is shared by threads and all regions together, then what is in the regions, by unit.
+  private func verifySlices(_ index: Int, rounds: Int) throws {
+    let instruction = instructions[index]
+    guard instruction.bounds.count == threads * rounds + 1, instruction.bounds.first == 0,
+      instruction.bounds.last == Int64(instruction.units),
+      zip(instruction.bounds, instruction.bounds.dropFirst()).allSatisfy({ $0 <= $1 })
+    else {
+      throw IRError("instruction \(index) (\(instruction.kernel)) is not divided completely")
+    }
+  }
+
+  /// What is shared by threads and all regions together, then what is in a thread's region.
   private func verifyMemory() throws {
     var shared: [Extent] = []
     var owned: [Extent] = []
@@ -30,8 +35,9 @@ extension Program {
       switch buffer.placement {
       case .arena(let offset):
         shared.append((buffer.name, offset..<offset + buffer.bytes, lifetime))
-      case .region(let offset):
-        owned.append((buffer.name, offset..<offset + buffer.bytes / regions.units, lifetime))
+      case .region(let offset, let bySlice):
+        let bytes = try regionBytes(buffer, bySlice: bySlice)
+        owned.append((buffer.name, offset..<offset + bytes, lifetime))
         guard regions.lifetime.contains(lifetime) else {
           throw IRError("buffer \(buffer.name) outlives the regions of threads")
         }
@@ -43,7 +49,19 @@ extension Program {
       shared.append(("the regions of threads", regions.start..<end, regions.lifetime))
     }
     try Program.verify(shared, within: arenaBytes)
-    try Program.verify(owned, within: regions.bytesPerUnit)
+    try Program.verify(owned, within: regions.bytesPerThread)
+  }
+
+  /// Bytes of a thread's part of a buffer, or of its largest slice.
+  private func regionBytes(_ buffer: Buffer, bySlice: Bool) throws -> Int {
+    var slices = threads
+    if bySlice, let lifetime = buffer.lifetime {
+      guard let segment = segments.first(where: { $0.instructions.contains(lifetime.lowerBound) }),
+        segment.instructions.contains(lifetime.upperBound)
+      else { throw IRError("buffer \(buffer.name) outlives the micro-batches it is in") }
+      slices *= segment.rounds
+    }
+    return (regions.units + slices - 1) / slices * (buffer.bytes / regions.units)
   }
 
   private typealias Extent = (name: String, bytes: Range<Int>, lifetime: ClosedRange<Int>)

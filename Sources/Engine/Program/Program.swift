@@ -8,9 +8,9 @@ public struct Program {
   public enum Placement: Hashable, Sendable {
     /// Bytes from the start of the program's arena.
     case arena(offset: Int)
-    /// In every thread's own region of the arena, where the thread's part of the buffer begins at
-    /// `offset` bytes times the units that the thread owns.
-    case region(offset: Int)
+    /// At `offset` bytes in every thread's own region of the arena: the thread's part of the
+    /// buffer, or, `bySlice`, that of the slice which the thread works on.
+    case region(offset: Int, bySlice: Bool)
     /// A tensor of the caller's store, by name.
     case external(String)
     /// Numbers known when the program was compiled.
@@ -42,18 +42,18 @@ public struct Program {
     public var channels: Range<Int>
   }
 
-  /// A part of the arena that is divided among threads by the units they own: what no thread but
-  /// its owner touches.
+  /// A part of the arena that is divided among threads: what no thread but its owner touches.
   public struct Regions: Sendable, Equatable {
-    /// The number of units, usually images.
+    /// The number of units, usually images, that threads divide among themselves.
     public var units: Int
-    public var bytesPerUnit: Int
+    public var threads: Int
+    public var bytesPerThread: Int
     /// Where the first thread's region begins in the arena.
     public var start: Int
     /// First and last instruction for which any of the contents matter.
     public var lifetime = 0...0
 
-    public var bytes: Int { units * bytesPerUnit }
+    public var bytes: Int { threads * bytesPerThread }
   }
 
   /// One kernel call.
@@ -61,7 +61,7 @@ public struct Program {
     public var kernel: String
     public var operands: [Operand]
     public var units: Int
-    /// Thread t owns units bounds[t] ..< bounds[t + 1].
+    /// Slice s is units bounds[s] ..< bounds[s + 1].
     public var bounds: [Int64]
     /// All threads meet before this instruction.
     public var barrier: Bool
@@ -78,11 +78,28 @@ public struct Program {
     var arguments: (Addresses) -> ArgumentBlock
   }
 
+  /// Instructions of which every thread has `rounds` slices. With more than one, a thread runs all of
+  /// them for a slice, a micro-batch, before its next.
+  public struct Segment: Hashable, Sendable {
+    public var instructions: Range<Int>
+    public var rounds = 1
+  }
+
   /// Instructions of one stage; `repeats` is the number of attack steps for stage `step`.
   public struct Section: Sendable {
     public var stage: Stage
-    public var instructions: Range<Int>
+    public var segments: [Segment]
     public var repeats: Int
+
+    init(stage: Stage, instructions: Range<Int>, repeats: Int) {
+      self.stage = stage
+      self.repeats = repeats
+      segments = [Segment(instructions: instructions)]
+    }
+
+    public var instructions: Range<Int> {
+      segments.first!.instructions.lowerBound..<segments.last!.instructions.upperBound
+    }
   }
 
   /// An input or output of the program.
@@ -104,7 +121,7 @@ public struct Program {
   public var inputs: [Binding]
   public var outputs: [Binding]
   public var arenaBytes: Int
-  public var regions = Regions(units: 0, bytesPerUnit: 0, start: 0)
+  public var regions = Regions(units: 0, threads: 0, bytesPerThread: 0, start: 0)
   /// The largest sum of bytes that are live at once: no plan can do with less.
   public var lowerBound: Int
 
@@ -115,6 +132,8 @@ public struct Program {
 
   /// Bytes that every thread has for the time of one kernel call.
   public static let scratchBytes = Int(CLAT_SCRATCH_BYTES)
+
+  public var segments: [Segment] { sections.flatMap(\.segments) }
 
   /// Bytes of the external tensors.
   public var externalBytes: Int {

@@ -15,10 +15,10 @@ struct ProgramBuilder {
   private var temporaryLifetime: [Int: ClosedRange<Int>] = [:]
 
   /// - Throws: IRError where an operation has no kernel or the resulting program is inconsistent.
-  static func program(_ graph: Graph, threads: Int) throws -> Program {
+  static func program(_ graph: Graph, threads: Int, microBatch: Int) throws -> Program {
     var builder = try ProgramBuilder(graph)
     try builder.lower()
-    let program = try builder.finish(threads: threads)
+    let program = try builder.finish(threads: threads, microBatch: microBatch)
     try program.verify()
     return program
   }
@@ -128,7 +128,7 @@ struct ProgramBuilder {
     }
   }
 
-  private mutating func finish(threads: Int) throws -> Program {
+  private mutating func finish(threads: Int, microBatch: Int) throws -> Program {
     let outputs = graph.outputs.map { output in
       Program.Binding(
         name: output.name, type: graph.type(output.value), role: nil,
@@ -148,9 +148,9 @@ struct ProgramBuilder {
       arenaBytes: 0, lowerBound: 0)
     let persistent = Set(outputs.map(\.buffer)).union(
       graph.loop?.carries.compactMap { bufferOfValue[$0.input] } ?? [])
-    program.planMemory(persistent: persistent, temporaries: temporaryLifetime)
-    program.partition(threads: threads)
-    program.placeBarriers()
+    program.arrange(persistent: persistent, temporaries: temporaryLifetime)
+    program.cutIntoMicroBatches(
+      of: microBatch, persistent: persistent, temporaries: temporaryLifetime)
     return program
   }
 }

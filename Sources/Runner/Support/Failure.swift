@@ -52,7 +52,7 @@ struct Failure: Error, CustomStringConvertible {
     let command = Clat.configuration.subcommands.compactMap { $0.configuration.commandName }
       .first { $0 == named }
     let message = Clat.message(for: error).trimmingCharacters(in: ["."])
-    Output.note("clat: \(message); see 'clat \(command.map { $0 + " " } ?? "")--help'")
+    Output.note("clat: \(message); see '\(Runner.name) \(command.map { $0 + " " } ?? "")--help'")
     Foundation.exit(code == 1 ? Code.internalError.rawValue : code)
   }
 

@@ -57,8 +57,9 @@ public final class Executable {
   private func link() throws {
     let addresses = try program.buffers.map(address)
     for (index, instruction) in program.instructions.enumerated() {
-      let kernel = try instructionSet.kernel(
-        instruction.kernel, instruction.lanes, fusedBackend)
+      let kernel =
+        try instruction.code?.function()
+        ?? instructionSet.kernel(instruction.kernel, instruction.lanes, fusedBackend)
       let ownBounds = bounds + index * (program.threads + 1)
       for (thread, bound) in instruction.bounds.enumerated() { ownBounds[thread] = bound }
       let ownSlices = slices + index * program.threads
@@ -83,8 +84,7 @@ public final class Executable {
     let pointers = zip(instruction.operands, shifts).map { operand, shift in
       addresses[operand.buffer] + (shift ?? 0) + 4 * (operand.view?.channels.lowerBound ?? 0)
     }
-    let block = instruction.arguments(
-      Addresses(pointers: pointers, strides: instruction.operands.map(\.stride)))
+    let block = ArgumentBlock(instruction.arguments, pointers)
     arguments.append(block)
     return UnsafeRawPointer(block.pointer)
   }

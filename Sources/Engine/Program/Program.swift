@@ -74,8 +74,10 @@ public struct Program {
     /// Bytes of all operands, each buffer counted once; of a view, its own channels.
     public var bytes: Double
     /// What an instruction of the kernel `fused` computes.
-    var lanes: LaneProgram?
-    var arguments: (Addresses) -> ArgumentBlock
+    var lanes: LaneProgram? = nil
+    /// That, compiled; nil where it is compiled, or interpreted, when the program is made ready.
+    var code: MachineCode? = nil
+    var arguments: KernelArguments
   }
 
   /// Instructions of one stage; `repeats` is the number of attack steps for stage `step`.

@@ -44,7 +44,7 @@ struct ProgramBuilder {
       for copy in assignment.copies where copy.stage == stage {
         let bytes = graph.type(copy.to).byteCount
         let call = KernelCall.copy(.value(copy.from), to: .value(copy.to), bytes: bytes)
-        append(call, temporaries: [], origin: "copy \(copy.from) to \(copy.to)")
+        try append(call, temporaries: [], origin: "copy \(copy.from) to \(copy.to)")
       }
       let repeats = stage == .step ? graph.loop?.steps ?? 1 : 1
       sections.append(
@@ -65,7 +65,7 @@ struct ProgramBuilder {
     }
     let start = instructions.count
     for call in code.calls where call.move.map(assignment.isInPlace) != true {
-      append(call, temporaries: temporaries, origin: origin(node))
+      try append(call, temporaries: temporaries, origin: origin(node))
     }
     for buffer in temporaries where start < instructions.count {
       temporaryLifetime[buffer] = start...instructions.count - 1
@@ -96,7 +96,9 @@ struct ProgramBuilder {
     return buffer
   }
 
-  private mutating func append(_ call: KernelCall, temporaries: [Int], origin: String) {
+  private mutating func append(
+    _ call: KernelCall, temporaries: [Int], origin: String
+  ) throws {
     let operands = call.operands.map { operand(of: $0, temporaries) }
     let bytes = operands.reduce(into: [Int: Int]()) { known, operand in
       let whole = buffers[operand.buffer].bytes
@@ -107,7 +109,8 @@ struct ProgramBuilder {
       Program.Instruction(
         kernel: call.kernel, operands: operands, units: call.units, bounds: [], barrier: false,
         origin: origin, flops: call.flops, executedFlops: call.executedFlops ?? call.flops,
-        bytes: Double(bytes), lanes: call.lanes, arguments: call.arguments))
+        bytes: Double(bytes), lanes: call.lanes,
+        arguments: try KernelArguments(strides: operands.map(\.stride), call.arguments)))
   }
 
   private mutating func operand(

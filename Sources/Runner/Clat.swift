@@ -1,8 +1,9 @@
 import ArgumentParser
+import Engine
 
 /// The command line's root.
 struct Clat: ParsableCommand {
-  static let version = "0.1.0"
+  static let version = ProgramFile.engineVersion
 
   static let configuration = CommandConfiguration(
     commandName: Runner.name,
@@ -17,6 +18,7 @@ struct Clat: ParsableCommand {
     subcommands: [
       QuickstartCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
       CriticalityCommand.self, InspectCommand.self, ProfileCommand.self, BenchmarkCommand.self,
-      ModelsCommand.self, DoctorCommand.self,
+      CompileCommand.self, RunCommand.self, CacheCommand.self, ModelsCommand.self,
+      DoctorCommand.self,
     ])
 }

@@ -1,6 +1,7 @@
 import Adversarial
 import ArgumentParser
 import Datasets
+import Engine
 import Foundation
 import IR
 import Models
@@ -63,6 +64,7 @@ struct Failure: Error, CustomStringConvertible {
     case let error as DatasetError: Failure(code(error), error.description)
     case let error as StorageError: Failure(code(error), error.description)
     case let error as RecipeError: Failure(.badData, error.description)
+    case let error as ProgramFileError: Failure(.badData, error.description)
     case let error as IRError: Failure(.internalError, error.description)
     default: nil
     }

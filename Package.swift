@@ -5,6 +5,7 @@ let package = Package(
   name: "clat",
   products: [
     .executable(name: "clat", targets: ["clat"]),
+    .library(name: "Runner", targets: ["Runner"]),
     .library(name: "IR", targets: ["IR"]),
     .library(name: "Models", targets: ["Models"]),
     .library(name: "Engine", targets: ["Engine"]),
@@ -40,12 +41,13 @@ let package = Package(
         "IR", "Models", "Engine", "Eager", "Datasets", "Storage",
         .product(name: "Yams", package: "Yams"),
       ]),
-    .executableTarget(
-      name: "clat",
+    .target(
+      name: "Runner",
       dependencies: [
         "IR", "Models", "Engine", "Eager", "Adversarial", "Datasets", "Storage",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .executableTarget(name: "clat", dependencies: ["Runner"]),
     .target(name: "TestSupport", dependencies: ["IR"], path: "Tests/TestSupport"),
     .testTarget(
       name: "IRTests", dependencies: ["IR", "Models", "Adversarial", "TestSupport"],

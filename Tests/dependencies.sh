@@ -32,7 +32,8 @@ allow Sources/Storage Foundation
 allow Sources/Engine Foundation Synchronization IR Kernels CLLVM
 allow Sources/Eager Foundation IR Engine Kernels
 allow Sources/Adversarial Foundation IR Models Engine Eager Datasets Storage Yams
-allow Sources/clat Foundation Synchronization IR Models Engine Eager Adversarial Datasets \
+allow Sources/clat Runner
+allow Sources/Runner Foundation Synchronization IR Models Engine Eager Adversarial Datasets \
   Storage ArgumentParser
 for tests in Tests/*Tests; do
   case $tests in

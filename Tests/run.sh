@@ -3,7 +3,7 @@
 # a build folder of their own; the last line sums up what really ran.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-flags=(-c release --scratch-path .build/test -Xswiftc -enable-testing -Xswiftc -warnings-as-errors)
+flags=(-c release --scratch-path "$PWD/.build/test" -Xswiftc -enable-testing -Xswiftc -warnings-as-errors)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export XDG_CACHE_HOME=$work/cache
@@ -43,6 +43,7 @@ if step "build, warnings are errors" swift build "${flags[@]}" --build-tests; th
   step "Swift tests" swift_tests "$@"
   skipped=$(cat "$work/skipped" 2>/dev/null || echo 0)
   cat "$work/skips" 2>/dev/null
+  step "a package of one's own" Tests/template.sh "${flags[@]}"
 fi
 step "the DSL type-checks quickly" Tests/typecheck.sh
 step "kernels" Kernels/tests/run.sh

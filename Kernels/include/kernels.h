@@ -35,6 +35,8 @@ typedef void clat_kernel(const void *args, int64_t begin, int64_t end, void *scr
 clat_kernel *clat_kernel_find(const char *name, clat_isa isa);
 int clat_kernel_count(void);
 const char *clat_kernel_name(int index);
+/// A hash of this header and of kernels.def: arguments made with other ones do not fit.
+uint64_t clat_kernel_interface(void);
 
 // ---------------------------------------------------------------- team
 

@@ -6,12 +6,12 @@ public enum Compiler {
     public var threads: Int
     public var passes: PassManager
     /// The most images that a thread takes through a section at once, where images do not see each
-    /// other. With fewer than the default, deep layers load their filters too often.
+    /// other.
     public var microBatch: Int
 
     public init(
       threads: Int = Team.availableThreads, passes: PassManager = PassManager(),
-      microBatch: Int = 64
+      microBatch: Int = Program.microBatch
     ) {
       self.threads = threads
       self.passes = passes

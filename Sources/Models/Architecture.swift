@@ -12,18 +12,20 @@ public struct ArchitectureParameter: Sendable {
   public var values: Values
   public var defaultValue: String
 
-  static func integer(
+  /// A whole number in a range.
+  public static func integer(
     _ name: String, _ range: ClosedRange<Int>, default value: Int
   ) -> ArchitectureParameter {
     ArchitectureParameter(name: name, values: .integer(range), defaultValue: "\(value)")
   }
 
   /// Channels of the first stage, or their multiple.
-  static func width(_ value: Int) -> ArchitectureParameter {
+  public static func width(_ value: Int) -> ArchitectureParameter {
     integer("width", 1...4096, default: value)
   }
 
-  static func choice(
+  /// One of some words.
+  public static func choice(
     _ name: String, _ values: [String], default value: String
   ) -> ArchitectureParameter {
     ArchitectureParameter(name: name, values: .choice(values), defaultValue: value)
@@ -47,11 +49,11 @@ public struct ArchitectureParameter: Sendable {
 }
 
 /// The parameters of an architecture with checked values.
-struct Arguments: Sendable {
+public struct Arguments: Sendable {
   var values: [String: String]
 
-  subscript(name: String) -> String { values[name] ?? "" }
-  func int(_ name: String) -> Int { Int(self[name]) ?? 0 }
+  public subscript(name: String) -> String { values[name] ?? "" }
+  public func int(_ name: String) -> Int { Int(self[name]) ?? 0 }
 }
 
 /// A family of networks under one name of the registry.
@@ -65,7 +67,26 @@ public struct Architecture: Sendable {
   /// The network without normalisation, ending in [N, classes].
   var network: @Sendable (_ arguments: Arguments, _ classes: Int) throws -> Sequential
 
-  /// All architectures, one list.
+  /// - Parameters:
+  ///   - name: as `--model` gives it.
+  ///   - parameters: what `name:parameter=value` may set.
+  ///   - initialization: how weights are drawn.
+  ///   - criticalCount: layers that CLAT trains; 5 % rounded up unless given.
+  ///   - network: from the parameters' values and the number of classes to a network that maps
+  ///     [N, height, width, channels] to [N, classes].
+  public init(
+    name: String, parameters: [ArchitectureParameter] = [],
+    initialization: Initialization = .torch, criticalCount: Int? = nil,
+    network: @escaping @Sendable (_ arguments: Arguments, _ classes: Int) throws -> Sequential
+  ) {
+    self.name = name
+    self.parameters = parameters
+    self.initialization = initialization
+    self.criticalCount = criticalCount
+    self.network = network
+  }
+
+  /// The built-in architectures, one list.
   public static let all: [Architecture] =
     [smallCNN] + resNets + preActResNets + cifarResNets + wideResNets + vggs + denseNets
 
@@ -87,9 +108,9 @@ public struct Architecture: Sendable {
   }
 
   private static func named(_ name: String) throws -> Architecture {
-    if let architecture = all.first(where: { $0.name == name }) { return architecture }
+    if let architecture = known.first(where: { $0.name == name }) { return architecture }
     if let wide = try wideResNet(named: name) { return wide }
-    let names = all.map(\.name)
+    let names = known.map(\.name)
     let hint = nearest(to: name, in: names).map { "did you mean '\($0)'?" }
     throw ModelError(
       "unknown model '\(name)'; \(hint ?? "known: \(names.joined(separator: ", "))")")

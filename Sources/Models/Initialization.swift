@@ -2,7 +2,7 @@ import Foundation
 import IR
 
 /// How a family's reference code draws its first weights.
-enum Initialization: Sendable {
+public enum Initialization: Sendable {
   /// PyTorch's default: weights and biases uniform within 1 / sqrt(fan in), which is
   /// kaiming_uniform(a = sqrt 5).
   case torch

@@ -3,7 +3,7 @@ import IR
 /// A network for images of one shape: its description, its tensors and its layers.
 public struct Model: Sendable {
   /// The registry's names; `wrn-DEPTH-WIDTH` is known for every depth 6n + 4.
-  public static let names: [String] = Architecture.all.map(\.name)
+  public static var names: [String] { Architecture.known.map(\.name) }
 
   public let spec: ModelSpec
   public let classes: Int

@@ -53,22 +53,33 @@ public final class ModelSession {
   public func program(_ key: ProgramKey, batch: Int) throws -> Executable {
     let place = Place(key: key, batch: batch)
     if let known = programs[place] { return known }
-    let result = try compile(key, batch: batch)
-    compileSeconds += result.totalSeconds
-    let executable = try Executable(result.program, store: store)
+    let (program, seconds) = try compile(key, batch: batch)
+    compileSeconds += seconds
+    let executable = try Executable(program, store: store)
     programs[place] = executable
     return executable
   }
 
-  /// The program with its memory planned, but not made.
-  func compile(_ key: ProgramKey, batch: Int) throws -> Compiler.Result {
+  /// Takes a program that `compile` made earlier, perhaps in another process.
+  public func use(
+    _ program: Program, on instructionSet: InstructionSet, as key: ProgramKey, batch: Int
+  ) throws {
+    programs[Place(key: key, batch: batch)] = try Executable(
+      program, store: store, instructionSet: instructionSet)
+  }
+
+  /// The program with its memory planned, but not made; from the cache where it is there.
+  public func compile(
+    _ key: ProgramKey, batch: Int, cache: DiskCache? = .standard
+  ) throws -> (program: Program, seconds: Double) {
     var graph = try key.graph(model, batch: batch)
     for index in graph.inputs.indices where Self.batched.contains(graph.inputs[index].name) {
       graph.inputs[index].name = Self.name(graph.inputs[index].name, batch)
     }
     var request = try key.request(model)
     request.convolution = convolution
-    return try Compiler.compile(graph, request, options: Compiler.Options(threads: threads))
+    return try Compiler.program(
+      graph, request, options: Compiler.Options(threads: threads), cache: cache)
   }
 
   /// Forgets compiled programs, and with them their memory.

@@ -63,8 +63,9 @@ public final class Executable {
     let addresses = try program.buffers.map(address)
     var (ownBounds, ownSlices) = (bounds, slices)
     for (index, instruction) in program.instructions.enumerated() {
-      let kernel = try instructionSet.kernel(
-        instruction.kernel, instruction.lanes, fusedBackend)
+      let kernel =
+        try instruction.code?.function()
+        ?? instructionSet.kernel(instruction.kernel, instruction.lanes, fusedBackend)
       for (slice, bound) in instruction.bounds.enumerated() { ownBounds[slice] = bound }
       for slice in 0..<instruction.bounds.count - 1 {
         ownSlices[slice] = argumentBlock(instruction, addresses, slice: slice)
@@ -97,8 +98,7 @@ public final class Executable {
     let pointers = zip(instruction.operands, shifts).map { operand, shift in
       addresses[operand.buffer] + (shift ?? 0) + 4 * (operand.view?.channels.lowerBound ?? 0)
     }
-    let block = instruction.arguments(
-      Addresses(pointers: pointers, strides: instruction.operands.map(\.stride)))
+    let block = ArgumentBlock(instruction.arguments, pointers)
     arguments.append(block)
     return UnsafeRawPointer(block.pointer)
   }

@@ -79,7 +79,8 @@ public final class NodeRunner {
       }
       let kernel = try instructionSet.kernel(call.kernel, call.lanes, .preferred)
       let strides = call.operands.map { tensor($0.reference)?.type.pixelStride ?? 0 }
-      let block = call.arguments(Addresses(pointers: addresses, strides: strides))
+      let block = ArgumentBlock(
+        try KernelArguments(strides: strides, call.arguments), addresses)
       Team.run(kernel, block, units: call.units, threads: threads, scratch: scratch)
     }
   }

@@ -31,6 +31,10 @@ public enum FusedBackend: String, Sendable, CaseIterable {
 }
 
 extension InstructionSet {
+  static func hasKernel(_ name: String) -> Bool {
+    clat_kernel_find(name, CLAT_ISA_REFERENCE) != nil
+  }
+
   /// The function of a kernel, compiled where it is a fused region and `backend` compiles.
   ///
   /// - Throws: IRError where there is none.

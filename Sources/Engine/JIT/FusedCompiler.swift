@@ -12,42 +12,61 @@ final class FusedCompiler: @unchecked Sendable {
 
   /// The process's compiler, or why there is none.
   static let shared: Result<FusedCompiler, IRError> = LLVMLibrary.shared.flatMap { library in
-    Result { try FusedCompiler(library, cache: CodeCache.standard()) }.mapError {
-      $0 as? IRError ?? IRError("\($0)")
-    }
+    .success(FusedCompiler(library, cache: .standard))
   }
 
   let library: LLVMLibrary
-  private let cache: CodeCache?
-  private let jit: LLVMOrcLLJITRef
-  private let functions = Mutex<[String: UInt]>([:])
+  private let cache: DiskCache?
+  private let linked = Mutex<[String: MachineCode]>([:])
+  #if !arch(x86_64)
+    private let functions = Mutex<[String: KernelFunction]>([:])
+    private let jit = Mutex<LLVMOrcLLJITRef?>(nil)
+  #endif
   /// How many functions were translated, not found on disk.
   private(set) var translated = 0
 
-  init(_ library: LLVMLibrary, cache: CodeCache?) throws {
+  init(_ library: LLVMLibrary, cache: DiskCache?) {
     self.library = library
     self.cache = cache
-    var jit: LLVMOrcLLJITRef?
-    if let error = library.api.LLVMOrcCreateLLJIT(&jit, nil) {
-      throw IRError("LLVM cannot start: \(library.message(error))")
-    }
-    self.jit = jit!
   }
 
   /// The kernel of a program.
   ///
   /// - Throws: IRError with LLVM's reason.
   func kernel(_ program: LaneProgram, _ set: InstructionSet) throws -> KernelFunction {
-    let key = "version \(Self.version), \(library.name), \(set.features)\n\(program.text)"
-    let address = try functions.withLock { functions in
-      if let known = functions[key] { return known }
-      let name = "fused_" + CodeFile.hex(CodeFile.checksum(Data(key.utf8)))
-      let address = try load(code(program, set, key, name), name)
-      functions[key] = address
-      return address
-    }
-    return unsafeBitCast(address, to: KernelFunction.self)
+    #if arch(x86_64)
+      return try machineCode(program, set).function()
+    #else
+      return try functions.withLock { functions in
+        let key = key(program, set)
+        if let known = functions[key] { return known }
+        let name = name(key)
+        let function = try load(code(program, set, key, name), name)
+        functions[key] = function
+        return function
+      }
+    #endif
   }
+
+  /// The kernel's code, which a file can hold.
+  ///
+  /// - Throws: IRError with LLVM's reason, or where it cannot be linked on this architecture.
+  func machineCode(_ program: LaneProgram, _ set: InstructionSet) throws -> MachineCode {
+    try linked.withLock { linked in
+      let key = key(program, set)
+      if let known = linked[key] { return known }
+      let name = name(key)
+      let code = try MachineCode(object: code(program, set, key, name), function: name)
+      linked[key] = code
+      return code
+    }
+  }
+
+  private func key(_ program: LaneProgram, _ set: InstructionSet) -> String {
+    "version \(Self.version), \(library.name), \(set.features)\n\(program.text)"
+  }
+
+  private func name(_ key: String) -> String { "fused_" + Checksum.hex(key.utf8) }
 
   /// The LLVM IR of a program, before LLVM's own passes.
   func text(_ program: LaneProgram, _ set: InstructionSet) throws -> String {
@@ -58,12 +77,13 @@ final class FusedCompiler: @unchecked Sendable {
   private func code(
     _ program: LaneProgram, _ set: InstructionSet, _ key: String, _ name: String
   ) throws -> Data {
-    if let known = cache?.read(key) { return known }
+    if let known = cache?.read(.fused, key) { return known }
     let machine = try machine(set)
     defer { library.api.LLVMDisposeTargetMachine(machine) }
     let code = try object(write(program, set, name), machine)
     translated += 1
-    cache?.write(key, code)
+    let about = "fused region, \(program.loops.map(\.steps.count).reduce(0, +)) steps, \(set)"
+    cache?.write(.fused, key, about: about, code)
     return code
   }
 
@@ -112,23 +132,34 @@ final class FusedCompiler: @unchecked Sendable {
     defer { api.LLVMDisposeMemoryBuffer(buffer) }
     return Data(bytes: api.LLVMGetBufferStart(buffer)!, count: api.LLVMGetBufferSize(buffer))
   }
-
-  private func load(_ code: Data, _ name: String) throws -> UInt {
-    let api = library.api
-    let buffer = code.withUnsafeBytes {
-      api.LLVMCreateMemoryBufferWithMemoryRangeCopy($0.baseAddress, $0.count, name)
-    }
-    let module = api.LLVMOrcLLJITGetMainJITDylib(jit)
-    if let error = api.LLVMOrcLLJITAddObjectFile(jit, module, buffer) {
-      throw IRError("LLVM cannot load a fused region: \(library.message(error))")
-    }
-    var address: LLVMOrcExecutorAddress = 0
-    if let error = api.LLVMOrcLLJITLookup(jit, &address, name) {
-      throw IRError("LLVM cannot link a fused region: \(library.message(error))")
-    }
-    return UInt(address)
-  }
 }
+
+#if !arch(x86_64)
+  extension FusedCompiler {
+    /// Links with LLVM, where `MachineCode` knows no relocations.
+    private func load(_ code: Data, _ name: String) throws -> KernelFunction {
+      let api = library.api
+      let jit = try jit.withLock { jit in
+        if jit == nil, let error = api.LLVMOrcCreateLLJIT(&jit, nil) {
+          throw IRError("LLVM cannot start: \(library.message(error))")
+        }
+        return jit
+      }
+      let buffer = code.withUnsafeBytes {
+        api.LLVMCreateMemoryBufferWithMemoryRangeCopy($0.baseAddress, $0.count, name)
+      }
+      let module = api.LLVMOrcLLJITGetMainJITDylib(jit)
+      if let error = api.LLVMOrcLLJITAddObjectFile(jit, module, buffer) {
+        throw IRError("LLVM cannot load a fused region: \(library.message(error))")
+      }
+      var address: LLVMOrcExecutorAddress = 0
+      if let error = api.LLVMOrcLLJITLookup(jit, &address, name) {
+        throw IRError("LLVM cannot link a fused region: \(library.message(error))")
+      }
+      return unsafeBitCast(UInt(address), to: KernelFunction.self)
+    }
+  }
+#endif
 
 extension InstructionSet {
   /// The CPU that code is generated for: any of the architecture, plus `features`.

@@ -7,14 +7,16 @@ import Kernels
 /// A gather visits, for every output pixel and tap, one input pixel or padding. The forward pass is
 /// one phase; the input gradient of a strided convolution has one phase for each residue of the
 /// input pixel, because each sees other taps.
-final class ConvolutionTables: @unchecked Sendable {
+final class ConvolutionTables: Sendable {
   /// Bytes of the packed filters.
   let packedBytes: Int
   /// Units of the packing kernel: panels of all phases.
   let packUnits: Int
   let phaseCount: Int
-  let phases: UnsafeMutablePointer<clat_conv_phase>
-  private var storage: [UnsafeMutablePointer<Int32>] = []
+  /// The phases for the kernels.
+  let phases: KernelTable
+  /// The first phase's input pixels, by output pixel and tap.
+  let input: KernelTable
 
   /// One phase of a gather: output pixels, taps, and for every pair the input pixel or -1.
   struct Phase: Equatable {
@@ -27,35 +29,26 @@ final class ConvolutionTables: @unchecked Sendable {
   init(_ source: [Phase], inChannels: Int, outChannels: Int) {
     let panel = Int(CLAT_PANEL)
     let panels = (outChannels + panel - 1) / panel
-    phases = .allocate(capacity: max(source.count, 1))
     phaseCount = source.count
     packUnits = source.count * panels
     var floats = 0
-    for (index, phase) in source.enumerated() {
-      let out = ConvolutionTables.copy(phase.out, &storage)
-      let input = ConvolutionTables.copy(phase.input, &storage)
-      let taps = ConvolutionTables.copy(phase.taps, &storage)
-      (phases + index).initialize(
-        to: clat_conv_phase(
-          pixels: Int32(phase.out.count), taps: Int32(phase.taps.count), out: out, in: input,
-          tap: taps, packed_offset: Int64(floats)))
+    var headers: [clat_conv_phase] = []
+    for phase in source {
+      headers.append(
+        clat_conv_phase(
+          pixels: Int32(phase.out.count), taps: Int32(phase.taps.count), out: nil, in: nil,
+          tap: nil, packed_offset: Int64(floats)))
       floats += panels * phase.taps.count * inChannels * panel
     }
     packedBytes = max(floats, 1) * 4
-  }
-
-  deinit {
-    storage.forEach { $0.deallocate() }
-    phases.deallocate()
-  }
-
-  private static func copy(
-    _ values: [Int32], _ storage: inout [UnsafeMutablePointer<Int32>]
-  ) -> UnsafePointer<Int32> {
-    let pointer = UnsafeMutablePointer<Int32>.allocate(capacity: max(values.count, 1))
-    for (index, value) in values.enumerated() { pointer[index] = value }
-    storage.append(pointer)
-    return UnsafePointer(pointer)
+    let inputs = source.map { KernelTable($0.input) }
+    input = inputs[0]
+    phases = KernelTable(
+      headers,
+      [
+        (\.out, source.map { KernelTable($0.out) }), (\.in, inputs),
+        (\.tap, source.map { KernelTable($0.taps) }),
+      ])
   }
 
   /// The forward pass: x to y.

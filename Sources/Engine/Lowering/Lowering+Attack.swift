@@ -69,7 +69,7 @@ extension KernelCall {
       operands: [.read(source, sliced: false), .write(target, sliced: false)],
       units: (bytes + 1023) / 1024, flops: 0
     ) { at in
-      ArgumentBlock(clat_copy_args(bytes: Int64(bytes), x: at.pointers[0], y: at.pointers[1]))
+      ArgumentBlock(clat_copy_args(bytes: Int64(bytes), x: at.raw(0), y: at.raw(1)))
     }
   }
 }

@@ -134,9 +134,8 @@ extension LoweringRules {
         clat_conv_pack_args(
           out_channels: Int32(filters.out), in_channels: Int32(filters.in),
           kernel_taps: Int32(filters.taps), transpose: filters.transpose ? 1 : 0,
-          phases: Int32(tables.phaseCount), phase: UnsafePointer(tables.phases),
-          weights: at.f32(0), packed: at.f32(1)),
-        retaining: [tables])
+          phases: Int32(tables.phaseCount), phase: at.table(tables.phases),
+          weights: at.f32(0), packed: at.f32(1)))
     }
   }
 
@@ -160,9 +159,8 @@ extension LoweringRules {
           images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
           out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
           x_stride: at.stride(0), phases: Int32(gather.tables.phaseCount),
-          phase: UnsafePointer(gather.tables.phases), x: at.f32(0), packed: at.f32(1),
-          out: epilogue.argument(at)),
-        retaining: [gather.tables])
+          phase: at.table(gather.tables.phases), x: at.f32(0), packed: at.f32(1),
+          out: epilogue.argument(at)))
     }
   }
 
@@ -189,8 +187,7 @@ extension LoweringRules {
           out_channels: Int32(gather.outChannels), taps: Int32(taps),
           x_stride: at.stride(0), dy_stride: at.stride(1),
           chunks: Int32(jobs.chunks), blocks: Int32(jobs.blocks),
-          in: gather.tables.phases[0].in, x: at.f32(0), dy: at.f32(1), partial: at.f32(2)),
-        retaining: [gather.tables])
+          in: at.table(gather.tables.input), x: at.f32(0), dy: at.f32(1), partial: at.f32(2)))
     }
     lowering.call(
       "conv_weight_grad_reduce", units: gather.outChannels, main: false,

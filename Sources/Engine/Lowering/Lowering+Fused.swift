@@ -25,7 +25,7 @@ extension LoweringRules {
   private static func lower(_ lowering: NodeLowering, _ region: Region) throws {
     let images = try RegionLayout(region).domain.shape[0]
     let (program, pixels) = try LaneProgram.plan(region)
-    let tables = try LaneTables(program)
+    let table = try program.table()
     let count = lowering.node.operands.count
     let operands = program.roles.enumerated().map { index, role in
       let sliced = role != .channel
@@ -34,24 +34,10 @@ extension LoweringRules {
         : lowering.result(index - count, sliced: sliced)
     }
     lowering.call("fused", units: images, lanes: program, operands) { at in
-      let table = PointerTable(at.pointers)
-      return ArgumentBlock(
+      ArgumentBlock(
         clat_fused_args(
-          images: Int64(images), pixels: Int64(pixels), program: tables.pointer,
-          operands: table.pointer),
-        retaining: [tables, table])
+          images: Int64(images), pixels: Int64(pixels), program: at.table(table),
+          operands: at.list))
     }
   }
-}
-
-/// Addresses in memory of their own.
-private final class PointerTable {
-  let pointer: UnsafeMutablePointer<UnsafeMutableRawPointer?>
-
-  init(_ pointers: [UnsafeMutableRawPointer?]) {
-    pointer = .allocate(capacity: max(pointers.count, 1))
-    pointer.initialize(from: pointers, count: pointers.count)
-  }
-
-  deinit { pointer.deallocate() }
 }

@@ -2,46 +2,10 @@ import IR
 import Kernels
 
 /// How an instruction touches an operand.
-public enum Access: String, Sendable {
+public enum Access: String, Sendable, CaseIterable {
   case `in`, out, `inout`
 
   var writes: Bool { self != .in }
-}
-
-/// A C argument struct on the heap, with whatever it points to kept alive.
-public final class ArgumentBlock {
-  let pointer: UnsafeMutableRawPointer
-  private let retained: [AnyObject]
-  private let destroy: (UnsafeMutableRawPointer) -> Void
-
-  init<Arguments>(_ arguments: Arguments, retaining retained: [AnyObject] = []) {
-    let typed = UnsafeMutablePointer<Arguments>.allocate(capacity: 1)
-    typed.initialize(to: arguments)
-    pointer = UnsafeMutableRawPointer(typed)
-    self.retained = retained
-    destroy = { $0.assumingMemoryBound(to: Arguments.self).deallocate() }
-  }
-
-  deinit { destroy(pointer) }
-}
-
-/// Where a kernel call's operands are, by position.
-public struct Addresses {
-  let pointers: [UnsafeMutableRawPointer?]
-  /// Floats from one pixel to the next: the channels of the tensor, or of the wider one around it.
-  let strides: [Int]
-
-  func stride(_ index: Int?) -> Int32 { index.map { Int32(strides[$0]) } ?? 0 }
-
-  func f32(_ index: Int?) -> UnsafeMutablePointer<Float>? {
-    index.flatMap { pointers[$0]?.assumingMemoryBound(to: Float.self) }
-  }
-  func i32(_ index: Int?) -> UnsafeMutablePointer<Int32>? {
-    index.flatMap { pointers[$0]?.assumingMemoryBound(to: Int32.self) }
-  }
-  func u8(_ index: Int?) -> UnsafeMutablePointer<UInt8>? {
-    index.flatMap { pointers[$0]?.assumingMemoryBound(to: UInt8.self) }
-  }
 }
 
 /// What a kernel call operates on: a value of the graph, or memory of the node's own.

@@ -6,15 +6,13 @@ extension Program {
   /// What a section leaves for a later one lives to the end of the last section that reads it,
   /// because that may be a loop. Values of stage `weights` that later sections read live always:
   /// the section `weights` does not run again while the parameters stay.
-  mutating func planMemory(persistent: Set<Int>, temporaries: [Int: ClosedRange<Int>]) {
+  mutating func planMemory() {
     for index in buffers.indices {
       if case .region = buffers[index].placement { buffers[index].placement = .arena(offset: 0) }
     }
-    for (buffer, lifetime) in lifetimes(persistent: persistent) {
-      buffers[buffer].lifetime = temporaries[buffer] ?? lifetime
-    }
+    for (buffer, lifetime) in lifetimes() { buffers[buffer].lifetime = lifetime }
     let planned = buffers.indices.filter { buffers[$0].lifetime != nil }
-    let (units, owned) = ownedBuffers(planned, persistent: persistent)
+    let (units, owned) = ownedBuffers(planned)
     let bySlice = Set(owned.filter { microBatches(around: buffers[$0].lifetime!) != nil })
     for buffer in planned where !bySlice.contains(buffer) { outliveMicroBatches(buffer) }
     /// Bytes of a thread's part.
@@ -90,9 +88,7 @@ extension Program {
 
   /// The buffers of which every thread touches only the part of its own units, always the same, and
   /// the number of these units: the one that makes the most bytes private.
-  private func ownedBuffers(
-    _ planned: [Int], persistent: Set<Int>
-  ) -> (units: Int, buffers: [Int]) {
+  private func ownedBuffers(_ planned: [Int]) -> (units: Int, buffers: [Int]) {
     var units: [Int: Int] = [:]
     var excluded = persistent
     for section in sections {
@@ -118,7 +114,7 @@ extension Program {
     return best.map { ($0.key, $0.value) } ?? (1, [])
   }
 
-  private func lifetimes(persistent: Set<Int>) -> [Int: ClosedRange<Int>] {
+  private func lifetimes() -> [Int: ClosedRange<Int>] {
     let end = max(instructions.count - 1, 0)
     var result: [Int: ClosedRange<Int>] = [:]
     var firstSection: [Int: Int] = [:]

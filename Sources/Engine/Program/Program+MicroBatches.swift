@@ -4,20 +4,27 @@ import IR
 /// before the next ones, so that a large batch needs no more memory and time an image than a
 /// small one (decision 0008).
 extension Program {
-  /// Gives buffers their memory, instructions their slices and barriers.
-  mutating func arrange(persistent: Set<Int>, temporaries: [Int: ClosedRange<Int>]) {
-    planMemory(persistent: persistent, temporaries: temporaries)
+  /// Gives buffers their memory, instructions their slices and barriers, for a number of threads.
+  ///
+  /// - Parameter microBatch: the most images that a thread takes through a segment at once.
+  mutating func arrange(threads: Int, microBatch: Int) {
+    self.threads = threads
+    for index in sections.indices {
+      sections[index].segments = [Segment(instructions: sections[index].instructions)]
+    }
+    arrange()
+    cutIntoMicroBatches(of: microBatch)
+  }
+
+  private mutating func arrange() {
+    planMemory()
     partition()
     placeBarriers()
   }
 
   /// Cuts sections at their barriers into segments of micro-batches, unless that would need
   /// further barriers.
-  ///
-  /// - Parameter images: the most images of a micro-batch.
-  mutating func cutIntoMicroBatches(
-    of images: Int, persistent: Set<Int>, temporaries: [Int: ClosedRange<Int>]
-  ) {
+  private mutating func cutIntoMicroBatches(of images: Int) {
     let own = (regions.units + threads - 1) / threads
     let rounds = (own + images - 1) / images
     guard rounds > 1 else { return }
@@ -26,7 +33,7 @@ extension Program {
     where sections[index].stage != .weights && !sections[index].instructions.isEmpty {
       cut.sections[index].segments = segments(of: sections[index], rounds: rounds)
     }
-    cut.arrange(persistent: persistent, temporaries: temporaries)
+    cut.arrange()
     if cut.regions.units == regions.units && cut.microBatchesNeedNoBarrier { self = cut }
   }
 

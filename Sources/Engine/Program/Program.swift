@@ -74,8 +74,10 @@ public struct Program {
     /// Bytes of all operands, each buffer counted once; of a view, its own channels.
     public var bytes: Double
     /// What an instruction of the kernel `fused` computes.
-    var lanes: LaneProgram?
-    var arguments: (Addresses) -> ArgumentBlock
+    var lanes: LaneProgram? = nil
+    /// That, compiled; nil where it is compiled, or interpreted, when the program is made ready.
+    var code: MachineCode? = nil
+    var arguments: KernelArguments
   }
 
   /// Instructions of which every thread has `rounds` slices. With more than one, a thread runs all of
@@ -88,14 +90,11 @@ public struct Program {
   /// Instructions of one stage; `repeats` is the number of attack steps for stage `step`.
   public struct Section: Sendable {
     public var stage: Stage
-    public var segments: [Segment]
-    public var repeats: Int
+    /// The usual size of micro-batches: with fewer images, deep layers load their filters too often.
+  public static let microBatch = 64
 
-    init(stage: Stage, instructions: Range<Int>, repeats: Int) {
-      self.stage = stage
-      self.repeats = repeats
-      segments = [Segment(instructions: instructions)]
-    }
+  public var segments: [Segment]
+    public var repeats: Int
 
     public var instructions: Range<Int> {
       segments.first!.instructions.lowerBound..<segments.last!.instructions.upperBound
@@ -118,6 +117,8 @@ public struct Program {
   public var buffers: [Buffer]
   public var instructions: [Instruction]
   public var sections: [Section]
+  /// Buffers whose contents matter after the last instruction, or in a loop's next iteration.
+  var persistent: Set<Int> = []
   public var inputs: [Binding]
   public var outputs: [Binding]
   public var arenaBytes: Int
@@ -132,6 +133,9 @@ public struct Program {
 
   /// Bytes that every thread has for the time of one kernel call.
   public static let scratchBytes = Int(CLAT_SCRATCH_BYTES)
+
+  /// The usual size of micro-batches: with fewer images, deep layers load their filters too often.
+  public static let microBatch = 64
 
   public var segments: [Segment] { sections.flatMap(\.segments) }
 

@@ -11,8 +11,6 @@ struct ProgramBuilder {
   private var bufferOfValue: [ValueID: Int] = [:]
   private var instructions: [Program.Instruction] = []
   private var sections: [Program.Section] = []
-  /// Temporaries live for one node only.
-  private var temporaryLifetime: [Int: ClosedRange<Int>] = [:]
 
   /// - Throws: IRError where an operation has no kernel or the resulting program is inconsistent.
   static func program(_ graph: Graph, threads: Int, microBatch: Int) throws -> Program {
@@ -44,11 +42,13 @@ struct ProgramBuilder {
       for copy in assignment.copies where copy.stage == stage {
         let bytes = graph.type(copy.to).byteCount
         let call = KernelCall.copy(.value(copy.from), to: .value(copy.to), bytes: bytes)
-        append(call, temporaries: [], origin: "copy \(copy.from) to \(copy.to)")
+        try append(call, temporaries: [], origin: "copy \(copy.from) to \(copy.to)")
       }
       let repeats = stage == .step ? graph.loop?.steps ?? 1 : 1
       sections.append(
-        Program.Section(stage: stage, instructions: start..<instructions.count, repeats: repeats))
+        Program.Section(
+          stage: stage, segments: [Program.Segment(instructions: start..<instructions.count)],
+          repeats: repeats))
     }
   }
 
@@ -63,12 +63,8 @@ struct ProgramBuilder {
     let temporaries = code.temporaries.enumerated().map { index, bytes in
       newBuffer("\(node.results[0]).t\(index)", bytes, .arena(offset: 0))
     }
-    let start = instructions.count
     for call in code.calls where call.move.map(assignment.isInPlace) != true {
-      append(call, temporaries: temporaries, origin: origin(node))
-    }
-    for buffer in temporaries where start < instructions.count {
-      temporaryLifetime[buffer] = start...instructions.count - 1
+      try append(call, temporaries: temporaries, origin: origin(node))
     }
   }
 
@@ -96,7 +92,9 @@ struct ProgramBuilder {
     return buffer
   }
 
-  private mutating func append(_ call: KernelCall, temporaries: [Int], origin: String) {
+  private mutating func append(
+    _ call: KernelCall, temporaries: [Int], origin: String
+  ) throws {
     let operands = call.operands.map { operand(of: $0, temporaries) }
     let bytes = operands.reduce(into: [Int: Int]()) { known, operand in
       let whole = buffers[operand.buffer].bytes
@@ -107,7 +105,8 @@ struct ProgramBuilder {
       Program.Instruction(
         kernel: call.kernel, operands: operands, units: call.units, bounds: [], barrier: false,
         origin: origin, flops: call.flops, executedFlops: call.executedFlops ?? call.flops,
-        bytes: Double(bytes), lanes: call.lanes, arguments: call.arguments))
+        bytes: Double(bytes), lanes: call.lanes,
+        arguments: try KernelArguments(strides: operands.map(\.stride), call.arguments)))
   }
 
   private mutating func operand(
@@ -146,11 +145,9 @@ struct ProgramBuilder {
       name: graph.name, header: graph.header, threads: threads, buffers: buffers,
       instructions: instructions, sections: sections, inputs: inputs, outputs: outputs,
       arenaBytes: 0, lowerBound: 0)
-    let persistent = Set(outputs.map(\.buffer)).union(
+    program.persistent = Set(outputs.map(\.buffer)).union(
       graph.loop?.carries.compactMap { bufferOfValue[$0.input] } ?? [])
-    program.arrange(persistent: persistent, temporaries: temporaryLifetime)
-    program.cutIntoMicroBatches(
-      of: microBatch, persistent: persistent, temporaries: temporaryLifetime)
+    program.arrange(threads: threads, microBatch: microBatch)
     return program
   }
 }

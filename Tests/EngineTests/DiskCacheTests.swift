@@ -5,7 +5,7 @@ import Testing
 
 @testable import Engine
 
-@Suite struct CodeCacheTests {
+@Suite struct DiskCacheTests {
   private func folder() -> String {
     NSTemporaryDirectory() + "clat-code-\(UUID().uuidString)"
   }
@@ -15,9 +15,9 @@ import Testing
   }
 
   private func cache(_ folder: String, limit: Int = 1 << 20, _ problems: Problems) throws
-    -> CodeCache
+    -> DiskCache
   {
-    var cache = try #require(CodeCache(folder: folder, limit: limit))
+    var cache = try #require(DiskCache(folder: folder, limit: limit))
     cache.onProblem = { text in problems.list.withLock { $0.append(text) } }
     return cache
   }
@@ -26,11 +26,11 @@ import Testing
     let (path, problems) = (folder(), Problems())
     defer { try? FileManager.default.removeItem(atPath: path) }
     let cache = try cache(path, problems)
-    #expect(cache.read("a") == nil)
-    cache.write("a", Data([1, 2, 3]))
-    cache.write("b", Data([4]))
-    #expect(cache.read("a") == Data([1, 2, 3]))
-    #expect(cache.read("b") == Data([4]))
+    #expect(cache.read(.fused, "a") == nil)
+    cache.write(.fused, "a", about: "test", Data([1, 2, 3]))
+    cache.write(.fused, "b", about: "test", Data([4]))
+    #expect(cache.read(.fused, "a") == Data([1, 2, 3]))
+    #expect(cache.read(.fused, "b") == Data([4]))
     #expect(problems.list.withLock { $0 }.isEmpty)
   }
 
@@ -39,7 +39,7 @@ import Testing
     let (path, problems) = (folder(), Problems())
     defer { try? FileManager.default.removeItem(atPath: path) }
     let cache = try cache(path, problems)
-    cache.write("key", Data(0..<50))
+    cache.write(.fused, "key", about: "test", Data(0..<50))
     let name = try #require(FileManager.default.contentsOfDirectory(atPath: path).first)
     let file = URL(fileURLWithPath: path + "/" + name)
     let whole = try Data(contentsOf: file)
@@ -47,23 +47,23 @@ import Testing
       var damaged = whole
       damaged[index] ^= 0x20
       try damaged.write(to: file)
-      #expect(cache.read("key") == nil, "byte \(index)")
+      #expect(cache.read(.fused, "key") == nil, "byte \(index)")
     }
     for count in [0, 5, whole.count - 1] {
       try whole.prefix(count).write(to: file)
-      #expect(cache.read("key") == nil)
+      #expect(cache.read(.fused, "key") == nil)
     }
     #expect(problems.list.withLock { $0.count } == whole.count + 3)
     #expect(problems.list.withLock { $0.allSatisfy { $0.contains(name) } })
     try whole.write(to: file)
-    #expect(cache.read("key") == Data(0..<50))
+    #expect(cache.read(.fused, "key") == Data(0..<50))
   }
 
   @Test func staysBelowItsLimit() throws {
     let (path, problems) = (folder(), Problems())
     defer { try? FileManager.default.removeItem(atPath: path) }
     let cache = try cache(path, limit: 5000, problems)
-    for index in 0..<20 { cache.write("key \(index)", Data(repeating: 7, count: 1000)) }
+    for index in 0..<20 { cache.write(.fused, "key \(index)", about: "test", Data(repeating: 7, count: 1000)) }
     let files = try FileManager.default.contentsOfDirectory(atPath: path)
     #expect(files.count == 4)
   }
@@ -75,7 +75,7 @@ import Testing
     try FileManager.default.createDirectory(
       atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
     try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: path)
-    #expect(CodeCache(folder: path, limit: 100) == nil)
+    #expect(DiskCache(folder: path, limit: 100) == nil)
   }
 
   @Test(.enabled(if: FusedTests.backends.contains(.llvm), "LLVM is not installed"))
@@ -87,7 +87,7 @@ import Testing
       OpRegistry.definition("fused").samples[0].attributes.region("body"))
     let (program, _) = try LaneProgram.plan(region)
     func translations() throws -> Int {
-      let compiler = try FusedCompiler(LLVMLibrary.shared.get(), cache: cache(path, problems))
+      let compiler = FusedCompiler(try LLVMLibrary.shared.get(), cache: try cache(path, problems))
       _ = try compiler.kernel(program, .best)
       _ = try compiler.kernel(program, .best)
       return compiler.translated

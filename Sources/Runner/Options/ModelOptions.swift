@@ -96,6 +96,17 @@ struct StandaloneModelOptions: ParsableArguments {
 
   @OptionGroup var algorithm: ConvolutionOptions
 
+  /// What these were parsed from, but for the layers that count.
+  var arguments: [String] {
+    func list(_ option: String, _ values: NumberList?) -> [String] {
+      values.map { [option, $0.values.map { "\($0)" }.joined(separator: ",")] } ?? []
+    }
+    return [
+      "--model", model, "--image", image.defaultValueDescription, "--classes", "\(classes)",
+      "--batch", "\(batch)", "--convolution", algorithm.convolution.rawValue,
+    ] + list("--mean", mean) + list("--std", std)
+  }
+
   func make() throws -> Model {
     guard (1...BatchPlan.maximumBatchSize).contains(batch) else {
       throw Failure.usage("--batch \(batch): expected 1...\(BatchPlan.maximumBatchSize)")

@@ -65,7 +65,7 @@ struct TrainingRun {
       throw Failure(
         .interrupted,
         "interrupted at epoch \(trainer.epoch + 1) of \(trainer.recipe.totalEpochs); resume with: "
-          + "clat train --resume \(directory.path)")
+          + "\(Runner.name) train --resume \(directory.path)")
     case .finished:
       try Safetensors(
         tensors: trainer.session.storedTensors(), metadata: ["model": trainer.model.name]

@@ -60,6 +60,12 @@ struct AttackOptions: ParsableArguments {
     return result
   }
 
+  /// What these were parsed from, but for the restarts.
+  var arguments: [String] {
+    ["--attack", attack, "--eps", eps.text, "--norm", norm, "--start", start]
+      + (step.map { ["--step", $0.text] } ?? []) + (steps.map { ["--steps", "\($0)"] } ?? [])
+  }
+
   private func choice<Choice: RawRepresentable & CaseIterable>(
     _ text: String, _ option: String
   ) throws -> Choice where Choice.RawValue == String {

@@ -1,13 +1,12 @@
 import ArgumentParser
-import Foundation
+import Engine
 
-/// The command line's root: parses, runs, and turns every error into one line and an exit code.
-@main
+/// The command line's root.
 struct Clat: ParsableCommand {
-  static let version = "0.1.0"
+  static let version = ProgramFile.engineVersion
 
   static let configuration = CommandConfiguration(
-    commandName: "clat",
+    commandName: Runner.name,
     abstract: "Train image classifiers that resist adversarial perturbations, and measure them.",
     discussion: """
       Start with `clat quickstart`. Every subcommand has examples under --help.
@@ -19,17 +18,7 @@ struct Clat: ParsableCommand {
     subcommands: [
       QuickstartCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
       CriticalityCommand.self, InspectCommand.self, ProfileCommand.self, BenchmarkCommand.self,
-      ModelsCommand.self, DoctorCommand.self,
+      CompileCommand.self, RunCommand.self, CacheCommand.self, ModelsCommand.self,
+      DoctorCommand.self,
     ])
-
-  static func main() {
-    // A file larger than the process may write is an error to report, not a reason to die.
-    signal(SIGXFSZ, SIG_IGN)
-    do {
-      var command = try parseAsRoot()
-      try command.run()
-    } catch {
-      Failure.exit(error)
-    }
-  }
 }

@@ -1,6 +1,7 @@
 import Adversarial
 import ArgumentParser
 import Datasets
+import Engine
 import Foundation
 import IR
 import Models
@@ -52,7 +53,7 @@ struct Failure: Error, CustomStringConvertible {
     let command = Clat.configuration.subcommands.compactMap { $0.configuration.commandName }
       .first { $0 == named }
     let message = Clat.message(for: error).trimmingCharacters(in: ["."])
-    Output.note("clat: \(message); see 'clat \(command.map { $0 + " " } ?? "")--help'")
+    Output.note("clat: \(message); see '\(Runner.name) \(command.map { $0 + " " } ?? "")--help'")
     Foundation.exit(code == 1 ? Code.internalError.rawValue : code)
   }
 
@@ -63,6 +64,7 @@ struct Failure: Error, CustomStringConvertible {
     case let error as DatasetError: Failure(code(error), error.description)
     case let error as StorageError: Failure(code(error), error.description)
     case let error as RecipeError: Failure(.badData, error.description)
+    case let error as ProgramFileError: Failure(.badData, error.description)
     case let error as IRError: Failure(.internalError, error.description)
     default: nil
     }

@@ -55,7 +55,7 @@ struct EvaluateCommand: ParsableCommand {
       return try Evaluation.footprint(session, dataset, options)
     }
     Output.note("clat: \(plan)")
-    let result = try evaluate(session, dataset, options)
+    let result = try Self.evaluate(session, dataset, options)
     let recheck = try attack.map { attack in
       try Evaluation.recheck(
         session, dataset, adversarial: result.adversarial, eps: attack.eps.value,
@@ -74,7 +74,8 @@ struct EvaluateCommand: ParsableCommand {
     }
   }
 
-  private func evaluate(
+  /// Evaluates with a progress line, until a signal comes.
+  static func evaluate(
     _ session: ModelSession, _ dataset: Dataset, _ options: Evaluation.Options
   ) throws -> Evaluation {
     let line = ProgressLine()

@@ -1,0 +1,4 @@
+import Models
+import Runner
+
+Runner.main(architectures: [.myNet])

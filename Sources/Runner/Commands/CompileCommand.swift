@@ -67,10 +67,11 @@ struct CompileCommand: ParsableCommand {
     let attack = try attacking.make()
     let model = try network.make()
     var programs: [(name: String, program: Program)] = []
+    let session = try ModelSession(model, seed: 0, convolution: network.algorithm.convolution)
     let compiling = try ContinuousClock().measure {
       programs = try ProgramName(rawValue: program.rawValue).map { name in
         [(name.rawValue, try compile(name, model, attack ?? .paper))]
-      } ?? evaluation(model, attack)
+      } ?? evaluation(session, attack)
     }
     let source = CompiledSource(target: program, network: network, attacking: attacking)
     let file = try ProgramFile(programs, notes: source.notes)
@@ -91,10 +92,9 @@ struct CompileCommand: ParsableCommand {
   }
 
   private func evaluation(
-    _ model: Model, _ attack: Attack?
+    _ session: ModelSession, _ attack: Attack?
   ) throws -> [(name: String, program: Program)] {
-    let session = try ModelSession(model, seed: 0, convolution: network.algorithm.convolution)
-    return try ([network.batch] + (lastBatch.map { [$0] } ?? [])).flatMap { batch in
+    try ([network.batch] + (lastBatch.map { [$0] } ?? [])).flatMap { batch in
       try CompiledSource.keys(attack).map { name, key in
         ("\(name).\(batch)", try session.compile(key, batch: batch, cache: nil).program)
       }

@@ -63,7 +63,8 @@ import Testing
     let (path, problems) = (folder(), Problems())
     defer { try? FileManager.default.removeItem(atPath: path) }
     let cache = try cache(path, limit: 5000, problems)
-    for index in 0..<20 { cache.write(.fused, "key \(index)", about: "test", Data(repeating: 7, count: 1000)) }
+    let code = Data(repeating: 7, count: 1000)
+    for index in 0..<20 { cache.write(.fused, "key \(index)", about: "test", code) }
     let files = try FileManager.default.contentsOfDirectory(atPath: path)
     #expect(files.count == 4)
   }

@@ -67,7 +67,9 @@ import Testing
     let graph = try Graph(of: definition, definition.samples[0])
     let region = try RandomRegion.graph(seed: 3)
     return try ProgramFile(
-      [graph, region].map { ($0.name, try Compiler.compile($0, options: .init(threads: 1)).program) },
+      [graph, region].map {
+        ($0.name, try Compiler.compile($0, options: .init(threads: 1)).program)
+      },
       notes: ["model": "none"])
   }
 
@@ -118,7 +120,8 @@ import Testing
   func namesTheReason(_ field: Int, _ value: String, _ reason: String) throws {
     let data = try small().data
     let end = try #require(data.firstIndex(of: UInt8(ascii: "\n")))
-    var fields = String(decoding: data[..<end], as: UTF8.self).split(separator: " ").map(String.init)
+    var fields = String(decoding: data[..<end], as: UTF8.self).split(separator: " ")
+      .map(String.init)
     fields[field] = value
     let changed = Data(fields.joined(separator: " ").utf8) + data[end...]
     let error = #expect(throws: ProgramFileError.self) { try ProgramFile(changed, threads: 1) }

@@ -21,9 +21,9 @@ struct CompileCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compile", abstract: "Compile programs into a file that `run` executes.",
     discussion: """
-      The file holds the programs as lists of kernel calls with their memory plan, and machine code \
-      for fused regions: it needs neither the compiler nor LLVM again. It holds no weights. It runs \
-      on any number of threads, on CPUs that have the instruction set it was compiled for, with \
+      The file holds the programs as lists of kernel calls with their memory plan, and machine \
+      code for fused regions: it needs neither the compiler nor LLVM again. It holds no weights. \
+      It runs on any number of threads, on CPUs that have the instruction set it was compiled for, with \
       the same build of clat; everything else is refused. Results have the same bits as those of \
       programs that are compiled at once.
 
@@ -48,7 +48,7 @@ struct CompileCommand: ParsableCommand {
   @Option(help: "The layers that CLAT trains, by number or name; the last ones unless given.")
   var critical: NameList?
 
-  @Option(help: "For `evaluate`: images of the last, smaller batch, which gets programs of its own.")
+  @Option(help: "Images of the last, smaller batch of `evaluate`: it gets programs of its own.")
   var lastBatch: Int?
 
   @Option(name: [.customShort("o"), .long], help: "The file to write.")

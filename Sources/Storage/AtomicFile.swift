@@ -34,7 +34,6 @@ public enum AtomicFile {
     }
     // A link stays a link: what it points to is replaced.
     let target = exists ? URL(fileURLWithPath: path).resolvingSymlinksInPath().path : path
-    let folder = (target as NSString).deletingLastPathComponent
     let temporary = temporaryPath(for: target)
     do {
       try fill(temporary, named: path, bytes: bytes, flags: O_CREAT | O_EXCL, calls: calls, body)
@@ -45,7 +44,7 @@ public enum AtomicFile {
       unlink(temporary)
       throw error
     }
-    try syncFolder(folder.isEmpty ? "." : folder, calls: calls)
+    try syncFolder(folder(of: target), calls: calls)
   }
 
   /// Devices and pipes cannot be renamed to; they are written directly.
@@ -92,11 +91,15 @@ public enum AtomicFile {
   static let temporaryMark = ".clat-tmp-"
 
   private static func temporaryPath(for path: String) -> String {
-    let folder = (path as NSString).deletingLastPathComponent
     let name =
       "." + (path as NSString).lastPathComponent + temporaryMark
       + "\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    return folder.isEmpty ? name : (folder as NSString).appendingPathComponent(name)
+    return folder(of: path) + "/" + name
+  }
+
+  /// NSString's `deletingLastPathComponent` ends the process for a name of one letter.
+  private static func folder(of path: String) -> String {
+    path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
   }
 
   /// Removes what processes that ended in the middle of a write have left in `folder`.

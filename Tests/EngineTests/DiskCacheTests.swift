@@ -63,9 +63,87 @@ import Testing
     let (path, problems) = (folder(), Problems())
     defer { try? FileManager.default.removeItem(atPath: path) }
     let cache = try cache(path, limit: 5000, problems)
-    for index in 0..<20 { cache.write(.fused, "key \(index)", about: "test", Data(repeating: 7, count: 1000)) }
+    let code = Data(repeating: 7, count: 1000)
+    for index in 0..<20 { cache.write(.fused, "key \(index)", about: "test", code) }
     let files = try FileManager.default.contentsOfDirectory(atPath: path)
     #expect(files.count == 4)
+  }
+
+  /// What was used last stays.
+  @Test func forgetsWhatWasNotUsed() throws {
+    let (path, problems) = (folder(), Problems())
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let cache = try cache(path, limit: 2500, problems)
+    for key in ["a", "b"] {
+      cache.write(.fused, key, about: "test", Data(repeating: 1, count: 1000))
+      usleep(20_000)
+    }
+    #expect(cache.read(.fused, "a") != nil)
+    usleep(20_000)
+    cache.write(.program, "c", about: "a program", Data(repeating: 1, count: 1000))
+    #expect(cache.read(.fused, "b") == nil)
+    #expect(cache.read(.fused, "a") != nil && cache.read(.program, "c") != nil)
+    #expect(cache.read(.fused, "c") == nil)
+    #expect(Set(try cache.entries().map(\.about)) == ["test", "a program"])
+    try cache.clear()
+    #expect(try cache.entries().isEmpty)
+  }
+
+  @Test func limitsHoldForAll() throws {
+    let (path, problems) = (folder(), Problems())
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let cache = try #require(DiskCache(folder: path))
+    #expect(cache.limit == DiskCache.defaultLimit)
+    for key in ["a", "b"] { cache.write(.fused, key, about: "test", Data(count: 1000)) }
+    try cache.setLimit(1500)
+    #expect(try #require(DiskCache(folder: path)).limit == 1500)
+    #expect(try cache.entries().count == 1)
+    try cache.setLimit(0)
+    cache.write(.fused, "c", about: "test", Data(count: 10))
+    #expect(try cache.entries().isEmpty)
+    _ = problems
+  }
+
+  /// Where nothing can be written there is no cache, and one problem is told.
+  @Test func goesWithoutAFolder() throws {
+    let (path, problems) = (folder(), Problems())
+    let cache = try cache(path, problems)
+    try FileManager.default.removeItem(atPath: path)
+    cache.write(.fused, "a", about: "test", Data(count: 10))
+    #expect(cache.read(.fused, "a") == nil)
+    #expect(problems.list.withLock { $0.count } == 1)
+    #expect(DiskCache(folder: "/dev/null/clat") == nil)
+  }
+
+  /// A program of the cache is the program that was compiled; a damaged one is compiled again.
+  @Test func programs() throws {
+    let (path, problems) = (folder(), Problems())
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let cache = try cache(path, problems)
+    let attack = try SmallAttack("small-cnn")
+    func program(_ request: CompileRequest = CompileRequest()) throws -> Program {
+      try Compiler.program(
+        attack.graph, request, options: .init(threads: 2), cache: cache, minimumNodes: 0
+      ).program
+    }
+    func result(_ program: Program) throws -> [Float] {
+      let executable = try Executable(program, store: attack.store())
+      executable.run()
+      return try executable.floats("gradient")
+    }
+    let compiled = try program()
+    #expect(try cache.entries().count == 1)
+    let read = try program()
+    #expect(try cache.entries().count == 1 && read.text == compiled.text)
+    #expect(try result(read) == result(compiled))
+    _ = try program(CompileRequest(convolution: .direct))
+    #expect(try cache.entries().count == 2)
+    for name in try FileManager.default.contentsOfDirectory(atPath: path) {
+      let file = URL(fileURLWithPath: path + "/" + name)
+      try Data(contentsOf: file).dropLast(7).write(to: file)
+    }
+    #expect(try program().text == compiled.text)
+    #expect(problems.list.withLock { $0.count } == 1)
   }
 
   /// What others may write to is not executed.

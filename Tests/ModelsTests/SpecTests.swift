@@ -32,6 +32,18 @@ import Testing
     #expect(message { _ = try ModelSpec(text) } == expected)
   }
 
+  /// Tests/template.sh registers a network that is accepted, in a process of its own.
+  @Test(arguments: [
+    ("resnet18", "there is a model named 'resnet18' already"),
+    ("", "'' cannot be a model's name"), ("a:b", "'a:b' cannot be a model's name"),
+  ])
+  func refusesNames(_ name: String, _ expected: String) {
+    let error = message {
+      try Architecture.register(Architecture(name: name) { _, _ in Sequential { ReLU() } })
+    }
+    #expect(error.hasPrefix(expected))
+  }
+
   @Test func refusesImagesThatDoNotFit() throws {
     let vgg = message { _ = try makeModel("vgg16", (8, 8, 1)) }
     #expect(vgg.hasPrefix("vgg16 does not fit images of 8x8x1: features.33: max_pool("))

@@ -18,12 +18,13 @@ public struct DiskCache: Sendable {
   /// A file of the cache.
   public struct Entry: Sendable {
     public var kind: Kind
-    /// What it holds, in a few words.
-    public var about: String
     public var bytes: Int
     /// When it was last read or written.
     public var used: Date
     fileprivate var file: URL
+
+    /// What it holds, in a few words; read from the file.
+    public var about: String { CacheFile.about(file) }
   }
 
   public let folder: URL
@@ -109,7 +110,7 @@ extension DiskCache {
       let kind = Kind.allCases.first { file.lastPathComponent.hasPrefix($0.rawValue + "-") }
       guard let kind, let values = try? file.resourceValues(forKeys: keys) else { return nil }
       return Entry(
-        kind: kind, about: CacheFile.about(file), bytes: values.fileSize ?? 0,
+        kind: kind, bytes: values.fileSize ?? 0,
         used: values.contentModificationDate ?? .distantPast, file: file)
     }.sorted { ($1.used, $1.file.path) < ($0.used, $0.file.path) }
   }
@@ -146,8 +147,8 @@ extension DiskCache {
   }
 }
 
-/// The layout of a file: `clat-cache 1`, a checksum of the rest, the lengths of a description and of
-/// the key in the first line; then description, key and contents.
+/// The layout of a file: `clat-cache 1`, a checksum of the rest, the lengths of a description and
+/// of the key in the first line; then description, key and contents.
 enum CacheFile {
   private static let magic = "clat-cache 1"
 

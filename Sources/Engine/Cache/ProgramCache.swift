@@ -8,13 +8,16 @@ extension Compiler {
   /// The key is everything that the program depends on: the graph's text, the request, the
   /// instruction set, what executes fused regions, and this very executable.
   ///
-  /// - Parameter cache: nil for none.
+  /// - Parameters:
+  ///   - cache: nil for none.
+  ///   - minimumNodes: of a graph that is looked for in the cache.
   /// - Throws: IRError naming the pass and node at fault.
   public static func program(
     _ graph: Graph, _ request: CompileRequest = CompileRequest(), options: Options = Options(),
-    instructionSet: InstructionSet = .best, cache: DiskCache? = .standard
+    instructionSet: InstructionSet = .best, cache: DiskCache? = .standard,
+    minimumNodes: Int = worthwhileNodes
   ) throws -> (program: Program, seconds: Double) {
-    guard let cache, graph.nodes.count >= worthwhileNodes else {
+    guard let cache, graph.nodes.count >= minimumNodes else {
       let result = try compile(graph, request, options: options)
       return (result.program, result.totalSeconds)
     }
@@ -29,8 +32,9 @@ extension Compiler {
     return (file.programs[0].program, seconds)
   }
 
-  /// Nodes of the smallest graph that is kept: below, compiling takes no longer than reading.
-  static let worthwhileNodes = 400
+  /// Nodes of the smallest graph that is kept. Reading is ten times as fast as compiling, but
+  /// below this the difference is a few milliseconds.
+  public static let worthwhileNodes = 50
 
   private static func read(_ key: String, _ cache: DiskCache, threads: Int) -> Program? {
     guard let data = cache.read(.program, key) else { return nil }

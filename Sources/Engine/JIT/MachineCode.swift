@@ -1,8 +1,8 @@
 import Foundation
 import IR
 
-/// The code of a fused region, independent of where it lies and of everything outside of it: what an
-/// object file of LLVM's becomes once its sections are laid out and linked with each other.
+/// The code of a fused region, independent of where it lies and of everything outside of it: what
+/// an object file of LLVM's becomes once its sections are laid out and linked with each other.
 final class MachineCode: @unchecked Sendable {
   /// Code and constants.
   let bytes: [UInt8]
@@ -138,7 +138,8 @@ private struct ObjectLinker {
     guard (0...4096).contains(section.alignment), (0...1 << 24).contains(section.size),
       isZero || (section.offset >= 0 && section.offset <= file.count - section.size)
     else { throw ProgramFileError("a section is outside of it") }
-    let gap = (section.alignment - image.count % max(section.alignment, 1)) % max(section.alignment, 1)
+    let alignment = max(section.alignment, 1)
+    let gap = (alignment - image.count % alignment) % alignment
     image += [UInt8](repeating: 0, count: gap)
     section.place = image.count
     image += isZero

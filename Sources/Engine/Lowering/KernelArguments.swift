@@ -20,7 +20,8 @@ public final class KernelTable: @unchecked Sendable {
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: max(byteCount, 1))
     fill(memory)
     for link in links {
-      memory.storeBytes(of: link.table.pointer, toByteOffset: link.offset, as: UnsafeRawPointer.self)
+      memory.storeBytes(
+        of: link.table.pointer, toByteOffset: link.offset, as: UnsafeRawPointer.self)
     }
     pointer = UnsafeRawPointer(memory)
     self.byteCount = byteCount

@@ -1,7 +1,7 @@
 import IR
 
-/// Reads what `ProgramWriter` wrote, and checks all of it: what is read is a program that could have
-/// been compiled, whose instructions know their operands and whose buffers lie in its memory.
+/// Reads what `ProgramWriter` wrote, and checks all of it: what is read is a program that could
+/// have been compiled, whose instructions know their operands and whose buffers lie in its memory.
 struct ProgramReader {
   private var input: ByteReader
   private var tables: [KernelTable] = []

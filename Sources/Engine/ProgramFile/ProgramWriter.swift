@@ -1,7 +1,7 @@
 import IR
 
-/// Writes programs as `ProgramReader` reads them. Tables and compiled code that several instructions
-/// share are written once, before the programs.
+/// Writes programs as `ProgramReader` reads them. Tables and compiled code that several
+/// instructions share are written once, before the programs.
 struct ProgramWriter {
   private(set) var out = ByteWriter()
   private var tables: [KernelTable] = []

@@ -21,9 +21,9 @@ struct CompileCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compile", abstract: "Compile programs into a file that `run` executes.",
     discussion: """
-      The file holds the programs as lists of kernel calls with their memory plan, and machine code \
-      for fused regions: it needs neither the compiler nor LLVM again. It holds no weights. It runs \
-      on any number of threads, on CPUs that have the instruction set it was compiled for, with \
+      The file holds the programs as lists of kernel calls with their memory plan, and machine \
+      code for fused regions: it needs neither the compiler nor LLVM again. It holds no weights. \
+      It runs on any number of threads, on CPUs that have the instruction set it was compiled for, with \
       the same build of clat; everything else is refused. Results have the same bits as those of \
       programs that are compiled at once.
 
@@ -48,7 +48,7 @@ struct CompileCommand: ParsableCommand {
   @Option(help: "The layers that CLAT trains, by number or name; the last ones unless given.")
   var critical: NameList?
 
-  @Option(help: "For `evaluate`: images of the last, smaller batch, which gets programs of its own.")
+  @Option(help: "Images of the last, smaller batch of `evaluate`: it gets programs of its own.")
   var lastBatch: Int?
 
   @Option(name: [.customShort("o"), .long], help: "The file to write.")
@@ -67,10 +67,11 @@ struct CompileCommand: ParsableCommand {
     let attack = try attacking.make()
     let model = try network.make()
     var programs: [(name: String, program: Program)] = []
+    let session = try ModelSession(model, seed: 0, convolution: network.algorithm.convolution)
     let compiling = try ContinuousClock().measure {
       programs = try ProgramName(rawValue: program.rawValue).map { name in
         [(name.rawValue, try compile(name, model, attack ?? .paper))]
-      } ?? evaluation(model, attack)
+      } ?? evaluation(session, attack)
     }
     let source = CompiledSource(target: program, network: network, attacking: attacking)
     let file = try ProgramFile(programs, notes: source.notes)
@@ -91,10 +92,9 @@ struct CompileCommand: ParsableCommand {
   }
 
   private func evaluation(
-    _ model: Model, _ attack: Attack?
+    _ session: ModelSession, _ attack: Attack?
   ) throws -> [(name: String, program: Program)] {
-    let session = try ModelSession(model, seed: 0, convolution: network.algorithm.convolution)
-    return try ([network.batch] + (lastBatch.map { [$0] } ?? [])).flatMap { batch in
+    try ([network.batch] + (lastBatch.map { [$0] } ?? [])).flatMap { batch in
       try CompiledSource.keys(attack).map { name, key in
         ("\(name).\(batch)", try session.compile(key, batch: batch, cache: nil).program)
       }

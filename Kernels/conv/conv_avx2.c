@@ -14,6 +14,8 @@
 
 #include "../gemm/tile.inc.h"
 
+#include "../gemm/line.inc.h"
+
 #include "../gemm/column.inc.h"
 
 #include "copy_row.inc.h"
@@ -21,6 +23,7 @@
 #include "window.inc.h"
 
 #include "few_channels.inc.h"
+#include "stem.inc.h"
 #include "gather.inc.h"
 #include "pack.inc.h"
 #include "weight_grad.inc.h"

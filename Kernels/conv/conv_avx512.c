@@ -17,6 +17,8 @@
 
 #include "../gemm/tile.inc.h"
 
+#include "../gemm/line.inc.h"
+
 #include "../gemm/column.inc.h"
 
 #include "../gemm/slide.inc.h"
@@ -26,6 +28,7 @@
 #include "window.inc.h"
 
 #include "few_channels.inc.h"
+#include "stem.inc.h"
 #include "slide.inc.h"
 
 #include "gather.inc.h"

@@ -208,6 +208,11 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
   }
   few_plan fews[FEW_PHASES];
   const int few = plan_fews(a, fews, scratch);
+  stem_plan stem;
+  if (!few && plan_stem(a, &stem, scratch)) {
+    gather_stem(a, &stem, begin, end, scratch);
+    return;
+  }
 #ifdef SLIDE_BLOCK
   slide_plan slides[SLIDE_PHASES];
   const int slide = !few && plan_slides(a, slides, scratch);

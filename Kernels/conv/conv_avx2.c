@@ -9,8 +9,10 @@
 #define TILE_ROWS 6
 #define TILE_PANELS 1
 
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,prfchw"))), apply_to = function)
 #include "../gemm/vector.inc.h"
+
+#include "finish.inc.h"
 
 #include "../gemm/tile.inc.h"
 
@@ -19,7 +21,6 @@
 #include "../gemm/column.inc.h"
 
 #include "copy_row.inc.h"
-#include "finish.inc.h"
 #include "window.inc.h"
 
 #include "few_channels.inc.h"

@@ -12,8 +12,10 @@
 #define TILE_PANELS 2
 
 #pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prfchw"))), apply_to = function)
 #include "../gemm/vector.inc.h"
+
+#include "finish.inc.h"
 
 #include "../gemm/tile.inc.h"
 
@@ -24,7 +26,6 @@
 #include "../gemm/slide.inc.h"
 
 #include "copy_row.inc.h"
-#include "finish.inc.h"
 #include "window.inc.h"
 
 #include "few_channels.inc.h"

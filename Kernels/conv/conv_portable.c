@@ -10,6 +10,8 @@
 
 #include "../gemm/vector.inc.h"
 
+#include "finish.inc.h"
+
 #include "../gemm/tile.inc.h"
 
 #include "../gemm/line.inc.h"
@@ -17,7 +19,6 @@
 #include "../gemm/column.inc.h"
 
 #include "copy_row.inc.h"
-#include "finish.inc.h"
 #include "window.inc.h"
 
 #include "few_channels.inc.h"

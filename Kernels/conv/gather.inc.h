@@ -24,18 +24,6 @@ typedef struct {
   float *sums;                       // [tile][TILE_ROWS][TILE_PANELS][16]
 } gather_plan;
 
-INLINE void finish_tile(const clat_epilogue *e, const float *sums, const int64_t *pixel, int rows,
-                        int n, int panels) {
-  for (int i = 0; i < rows; i++)
-    for (int p = 0; p < panels; p++) {
-      const int lanes = e->channels - n - p * 16;
-      v16 s;
-      load16(&s, sums + (i * panels + p) * 16);
-      if (lanes >= 16) finish_panel(e, pixel[i], n + p * 16, 16, &s);
-      else finish_panel(e, pixel[i], n + p * 16, lanes, &s);
-    }
-}
-
 /// Addresses of a block's rows.
 static void address_block(const gather_plan *g, int64_t count) {
   const clat_conv_args *a = g->a;
@@ -101,6 +89,7 @@ static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels,
       .tap_stride = channels * 16,
       .panel_stride = taps * channels * 16,
       .first = tap == 0 && skip == 0,
+      .channel = n,
   };
   const int first = n == 0 && tile.first && !g->copies,
             last = tap + tile.taps >= taps && skip + tile.steps >= channels;
@@ -110,9 +99,11 @@ static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels,
     tile.sums = g->sums + q * TILE_PANELS * 16;
     if (first) prefetch_inputs(g, q);
     if (last) prefetch_outputs(a, g->pixel + q, rows, n, panels);
+    tile.out = last ? finishes_itself(&a->out, rows, n, panels) : NULL;
+    tile.pixel = g->pixel + q;
     gather_kernels[panels - 1][rows](&tile);
-    if (last)
-      FINISH_USUAL(&a->out, finish_tile(usual, tile.sums, g->pixel + q, rows, n, panels));
+    if (last && !tile.out)
+      finish_sums(&a->out, tile.sums, g->pixel + q, rows, n, panels);
   }
 }
 

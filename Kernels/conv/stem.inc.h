@@ -4,7 +4,9 @@
 
 #define STEM_CHANNELS 15
 #define STEM_COPY (32 << 10) // floats of copied input
+#define STEM_ROWS min64(8, TILE_ROWS) // of a tile of two panels: they divide the usual widths
 #define STEM_SUMS (TILE_ROWS * TILE_PANELS * 16)
+#define STEM_AHEAD 64 // pixels
 
 typedef struct {
   window w;
@@ -30,8 +32,15 @@ static int find_inside(stem_plan *s) {
   return 1;
 }
 
+static int in_order(const clat_conv_phase *ph) {
+  int32_t wrong = 0;
+  for (int32_t p = 0; p < ph->pixels; p++) wrong |= ph->out[p] ^ p;
+  return wrong == 0;
+}
+
 static int plan_stem(const clat_conv_args *a, stem_plan *s, int32_t *map) {
   if (a->in_channels > STEM_CHANNELS || a->phases != 1 || a->phase->taps == 1) return 0;
+  if (!in_order(a->phase)) return 0;
   if (!find_window(a->phase, &s->w, map, WINDOW_MAPS) || s->w.backwards || !find_inside(s)) return 0;
   s->rows = (STEM_COPY / (s->w.map_width * a->in_channels) - s->w.lines) / s->w.down + 1;
   s->rows = min64(s->rows, s->w.height);
@@ -58,36 +67,40 @@ static void copy_padded(const clat_conv_args *a, const stem_plan *s, const float
   }
 }
 
-INLINE void finish_stem(const clat_epilogue *e, const float *sums, const int32_t *out,
-                        int64_t first, int64_t count, int n, int panels) {
-  for (int64_t i = 0; i < count; i++)
-    for (int p = 0; p < panels; p++) {
-      const int lanes = e->channels - n - p * 16;
-      v16 s;
-      load16(&s, sums + (i * panels + p) * 16);
-      if (lanes >= 16) finish_panel(e, first + out[i], n + p * 16, 16, &s);
-      else finish_panel(e, first + out[i], n + p * 16, lanes, &s);
-    }
+/// Takes lines of y into the cache, to be written, that tiles some rows further on will store to:
+/// a run of as many as this tile's `panels` panels have, because addresses one by one cost more.
+INLINE void prefetch_stem(const clat_epilogue *e, int64_t pixel, int count, int n, int panels) {
+  if (e->y_stride != e->channels) return;
+  const float *y = e->y + (pixel + STEM_AHEAD) * e->y_stride + n * count;
+  for (int i = 0; i < count * panels * 16; i += 16) __builtin_prefetch(y + i, 1);
 }
 
 /// One row of output, all panels of a tile before the next tile: so y is written in order.
-static void stem_row(const clat_conv_args *a, const stem_plan *s, const float *x,
-                     const int32_t *out, int64_t first, float *sums) {
+static void stem_row(const clat_conv_args *a, const stem_plan *s, const float *x, int64_t pixel,
+                     float *sums) {
   const int64_t depth = a->phase->taps * a->in_channels * 16;
+  int64_t pixels[TILE_ROWS];
   line_tile tile = {.x_stride = s->w.across * a->in_channels,
                     .row_stride = s->w.map_width * a->in_channels,
                     .steps = s->w.line * a->in_channels,
                     .lines = s->w.lines,
                     .panel_stride = depth,
                     .sums = sums};
-  for (int64_t c = 0; c < s->w.width; c += TILE_ROWS) {
-    const int64_t count = min64(TILE_ROWS, s->w.width - c);
+  const int64_t most = a->out.channels > 16 ? STEM_ROWS : TILE_ROWS;
+  for (int64_t c = 0; c < s->w.width; c += most) {
+    const int count = (int)min64(most, s->w.width - c);
     tile.x = x + c * tile.x_stride;
+    tile.pixel = pixel + c;
     for (int n = 0; n < a->out.channels; n += TILE_PANELS * 16) {
       const int panels = (int)min64(TILE_PANELS, (a->out.channels - n + 15) / 16);
+      prefetch_stem(&a->out, tile.pixel, count, n, panels);
       tile.weights = a->packed + a->phase->packed_offset + n / 16 * depth;
+      tile.channel = n;
+      tile.out = finishes_itself(&a->out, count, n, panels);
       line_kernels[panels - 1][count](&tile);
-      FINISH_USUAL(&a->out, finish_stem(usual, sums, out + c, first, count, n, panels));
+      if (tile.out) continue;
+      for (int i = 0; i < count; i++) pixels[i] = tile.pixel + i;
+      finish_sums(&a->out, sums, pixels, count, n, panels);
     }
   }
 }
@@ -102,7 +115,7 @@ static void gather_stem(const clat_conv_args *a, const stem_plan *s, int64_t beg
       copy_padded(a, s, a->x + image * a->in_pixels * a->x_stride, first * s->w.down,
                   (rows - 1) * s->w.down + s->w.lines, copy);
       for (int64_t y = 0; y < rows; y++)
-        stem_row(a, s, copy + y * row, a->phase->out + (first + y) * s->w.width,
-                 image * a->out_pixels, sums);
+        stem_row(a, s, copy + y * row,
+                 image * a->out_pixels + (first + y) * s->w.width, sums);
     }
 }

@@ -9,6 +9,10 @@ typedef struct {
   const float *weights; // [line][step][16], and the second panel after panel_stride
   int64_t panel_stride;
   float *sums; // [R][P][16]
+  // Where rows and panels are full: the epilogue instead of `sums`, from `pixel` on.
+  const clat_epilogue *out;
+  int64_t pixel;
+  int channel;
 } line_tile;
 
 typedef void line_kernel(const line_tile *);
@@ -30,6 +34,11 @@ typedef void line_kernel(const line_tile *);
           UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                    \
         }                                                                               \
       }                                                                                 \
+    }                                                                                   \
+    if (a->out) {                                                                       \
+      const int64_t pixel = a->pixel;                                                   \
+      FINISH_TILE(R, P, a->out, a->channel, pixel + i);                                 \
+      return;                                                                           \
     }                                                                                   \
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
         store16(a->sums + (i * P + p) * 16, &acc[i][p]);                                \

@@ -1,7 +1,7 @@
 // The register tiles. R rows by P panels of sixteen columns; every sum runs over k in order by one
 // multiply-add a step, in all variants alike, so that a row's result does not depend on the tile
-// that computes it. Needs TILE_ROWS, TILE_PANELS (gather) and OUTER_ROWS (outer product), and
-// vector.inc.h.
+// that computes it. Needs TILE_ROWS and TILE_PANELS,
+// vector.inc.h and conv/finish.inc.h.
 
 // Steps of k between loads and stores of the sums: one panel pair's weights stay in L1.
 #define CHUNK 256
@@ -15,6 +15,10 @@ typedef struct {
   int64_t tap_stride, panel_stride;
   float *sums; // [R][P][16]
   int first;   // the sums start from zero
+  // Where the sums are complete, and rows and panels full: the epilogue instead of `sums`.
+  const clat_epilogue *out;
+  const int64_t *pixel; // [R]
+  int channel;
 } gather_tile;
 
 typedef void gather_kernel(const gather_tile *);
@@ -39,6 +43,11 @@ typedef void gather_kernel(const gather_tile *);
           UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                    \
         }                                                                               \
       }                                                                                 \
+    }                                                                                   \
+    if (a->out) {                                                                       \
+      const int64_t *pixel = a->pixel;                                                  \
+      FINISH_TILE(R, P, a->out, a->channel, pixel[i]);                                  \
+      return;                                                                           \
     }                                                                                   \
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
         store16(a->sums + (i * P + p) * 16, &acc[i][p]);                                \
@@ -164,6 +173,13 @@ typedef void product_kernel(const product_tile *);
 #define OUTER_TABLE(tile, P) {0, tile##_1x##P, tile##_2x##P, tile##_3x##P}
 #define OUTER_ROWS 3
 #endif
+
+/// The epilogue, where a tile has exactly so many rows and all panels' channels exist, so that it may
+/// finish its sums in the registers; else NULL.
+INLINE const clat_epilogue *finishes_itself(const clat_epilogue *e, int rows, int n, int panels) {
+  const int full = rows == TILE_ROWS || (rows & (rows - 1)) == 0;
+  return full && n + panels * 16 <= e->channels ? e : NULL;
+}
 
 ROW_TILES(GATHER_TILE, 1)
 ROW_TILES(MULTIPLY_TILE, 1)

@@ -18,7 +18,7 @@
 
 #include "../gemm/line.inc.h"
 
-#include "../gemm/column.inc.h"
+#include "../gemm/dot.inc.h"
 
 #include "copy_row.inc.h"
 #include "window.inc.h"

@@ -21,7 +21,7 @@
 
 #include "../gemm/line.inc.h"
 
-#include "../gemm/column.inc.h"
+#include "../gemm/dot.inc.h"
 
 #include "../gemm/slide.inc.h"
 

@@ -197,8 +197,7 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
     clat_conv_gather_reference(args, begin, end, scratch);
     return;
   }
-  few_plan fews[FEW_PHASES];
-  const int few = plan_fews(a, fews, scratch);
+  const int few = is_few(a);
   stem_plan stem;
   if (!few && plan_stem(a, &stem, scratch)) {
     gather_stem(a, &stem, begin, end, scratch);
@@ -215,7 +214,7 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
     if (empty) gather_nothing(a, first, last);
     for (int i = 0; i < a->phases; i++) {
       if (a->phase[i].taps == 0) continue;
-      if (few) gather_few_channels(a, &a->phase[i], &fews[i], first, last, scratch);
+      if (few) gather_few(a, &a->phase[i], first, last, scratch);
 #ifdef SLIDE_BLOCK
       else if (slide) slide_phase(a, &a->phase[i], &slides[i], first, last, scratch);
 #endif

@@ -98,6 +98,7 @@ static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels,
     tile.in = g->in + (q * taps + tap * TILE_ROWS);
     tile.sums = g->sums + q * TILE_PANELS * 16;
     if (first) prefetch_inputs(g, q);
+    tile.ahead = g->in[q * taps + tap * TILE_ROWS + TILE_ROWS - 1] + a->x_stride + skip;
     if (last) prefetch_outputs(a, g->pixel + q, rows, n, panels);
     tile.out = last ? finishes_itself(&a->out, rows, n, panels) : NULL;
     tile.pixel = g->pixel + q;

@@ -19,6 +19,7 @@ typedef struct {
   const clat_epilogue *out;
   const int64_t *pixel; // [R]
   int channel;
+  const float *ahead; // [steps][16] of the rows after these, which are asked for meanwhile
 } gather_tile;
 
 typedef void gather_kernel(const gather_tile *);
@@ -31,12 +32,14 @@ typedef void gather_kernel(const gather_tile *);
       else load16(&acc[i][p], a->sums + (i * P + p) * 16);                              \
     }                                                                                   \
     const int64_t steps = a->steps, panel = a->panel_stride, skip = a->skip;            \
+    const float *ahead = a->ahead;                                                      \
     for (int64_t t = 0; t < a->taps; t++) {                                             \
       const float *const *in = a->in + t * TILE_ROWS;                                   \
       const float *w = a->weights + t * a->tap_stride, *x[R];                           \
       UNROLL for (int i = 0; i < R; i++) x[i] = in[i] + (in[i] == zero_row ? 0 : skip); \
-      for (int64_t k = 0; k < steps; k++, w += 16) {                                    \
+      for (int64_t k = 0; k < steps; k++, w += 16, ahead += 16) {                       \
         v16 b[P];                                                                       \
+        __builtin_prefetch(ahead, 0, 3);                                                \
         UNROLL for (int p = 0; p < P; p++) load16(&b[p], w + p * panel);                \
         UNROLL for (int i = 0; i < R; i++) {                                            \
           const v16 xk = (v16)x[i][k];                                                  \

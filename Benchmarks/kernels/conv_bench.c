@@ -1,6 +1,7 @@
 // ResNet-18's convolutions, forward, input gradient and weight gradient, for every instruction set:
 // GFLOP/s (taps in the padding counted) and the share of the multiply-add rate measured in between.
 // conv_bench [batch] [repetitions] [isa or all] [width or 0] [wall or cpu] [plain or fused]
+//            [channels,out_channels,size,kernel,stride]: that layer alone
 // fused: forward with bias, ReLU and its bits; input gradient with a residual and a mask.
 // cpu: the busiest thread's own time, for a machine that others use too; it hides an uneven share
 // of the cores.
@@ -228,7 +229,10 @@ static double run_pass(const work *w, clat_isa isa, int pass) {
     if (pass == 7)
       share(k->winograd_grad, &w->winograd_grad,
             w->winograd_grad.chunks * w->winograd_grad.blocks, t);
+    const int reduce = pass == 2 || pass == 7;
+    if (reduce) {
 #pragma omp barrier
+    }
     if (pass == 2) share(k->reduce, &w->reduce, w->reduce.out_channels, t);
     if (pass == 7) share(k->winograd_reduce, &w->winograd_reduce, w->reduce.out_channels, t);
     spent[t] = bench_thread_now() - start;
@@ -278,6 +282,9 @@ int main(int argc, char **argv) {
   const char *only = argc > 3 ? argv[3] : "all";
   fused = argc > 6 && strcmp(argv[6], "fused") == 0;
   bench_own_time = argc > 5 && strcmp(argv[5], "cpu") == 0;
+  layer one;
+  const int alone = argc > 7 && sscanf(argv[7], "%d,%d,%d,%d,%d", &one.in, &one.out, &one.size,
+                                       &one.kernel, &one.stride) == 5;
   for (int t = 0; t < THREADS; t++) scratch[t] = aligned_alloc(4096, CLAT_SCRATCH_BYTES);
   for (int isa = CLAT_ISA_PORTABLE; isa < CLAT_ISA_COUNT; isa++) {
     if (!paths[isa].gather || (strcmp(only, "all") && strcmp(only, clat_isa_name((clat_isa)isa))))
@@ -289,6 +296,10 @@ int main(int argc, char **argv) {
       continue;
     }
 #endif
+    if (alone) {
+      measure(&one, (clat_isa)isa, images, repetitions);
+      continue;
+    }
     for (int width = 64; width >= 16; width -= 48) {
       if (argc > 4 && atoi(argv[4]) && width != atoi(argv[4])) continue;
       for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {

@@ -12,20 +12,24 @@
 #define TILE_PANELS 2
 
 #pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prfchw"))), apply_to = function)
 #include "../gemm/vector.inc.h"
+
+#include "finish.inc.h"
 
 #include "../gemm/tile.inc.h"
 
-#include "../gemm/column.inc.h"
+#include "../gemm/line.inc.h"
+
+#include "../gemm/dot.inc.h"
 
 #include "../gemm/slide.inc.h"
 
 #include "copy_row.inc.h"
-#include "finish.inc.h"
 #include "window.inc.h"
 
 #include "few_channels.inc.h"
+#include "stem.inc.h"
 #include "slide.inc.h"
 
 #include "gather.inc.h"

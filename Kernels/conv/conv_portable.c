@@ -10,15 +10,19 @@
 
 #include "../gemm/vector.inc.h"
 
+#include "finish.inc.h"
+
 #include "../gemm/tile.inc.h"
 
-#include "../gemm/column.inc.h"
+#include "../gemm/line.inc.h"
+
+#include "../gemm/dot.inc.h"
 
 #include "copy_row.inc.h"
-#include "finish.inc.h"
 #include "window.inc.h"
 
 #include "few_channels.inc.h"
+#include "stem.inc.h"
 #include "gather.inc.h"
 #include "pack.inc.h"
 #include "weight_grad.inc.h"

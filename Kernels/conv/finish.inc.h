@@ -14,32 +14,60 @@ INLINE void finish_panel(const clat_epilogue *e, int64_t pixel, int n, int lanes
   }
   if (e->relu) {
     const uint32_t bits = relu16(&s);
-    if (e->relu_bits) store_bits(e->relu_bits + pixel * bit_bytes + n / 8, bits, lanes);
+    if (e->relu_bits) store_bits(e->relu_bits + pixel * bit_bytes + (n >> 3), bits, lanes);
   } else if (e->mask_bits) {
-    select16(&s, load_bits(e->mask_bits + pixel * bit_bytes + n / 8, lanes));
+    select16(&s, load_bits(e->mask_bits + pixel * bit_bytes + (n >> 3), lanes));
   }
   store_lanes(e->y + pixel * e->y_stride + n, &s, lanes);
 }
 
-/// Runs `statement` with `usual`, the epilogue, whose parts the compiler knows for those that
-/// networks use most, so that they are not asked for at every pixel.
-#define FINISH_USUAL(epilogue, statement)                                              \
-  do {                                                                                 \
-    clat_epilogue known = *(epilogue);                                                 \
-    const clat_epilogue *usual = &known;                                               \
-    if (!known.bias && !known.residual && !known.relu && !known.mask_bits) {           \
-      known.bias = known.residual = NULL, known.mask_bits = NULL, known.relu = 0;      \
-      statement;                                                                       \
-    } else if (known.bias && known.relu && known.relu_bits && !known.residual) {       \
-      known.residual = NULL, known.relu = 1;                                           \
-      statement;                                                                       \
-    } else if (known.residual && known.mask_bits && !known.bias && !known.relu) {      \
-      known.bias = NULL, known.relu = 0;                                               \
-      statement;                                                                       \
-    } else if (known.mask_bits && !known.residual && !known.bias && !known.relu) {     \
-      known.bias = known.residual = NULL, known.relu = 0;                              \
-      statement;                                                                       \
-    } else {                                                                           \
-      statement;                                                                       \
-    }                                                                                  \
+/// Runs `statement` with `usual`, the epilogue, of which the compiler knows whether it adds a
+/// residual, and whether it ends in ReLU, a mask or neither, so that no pixel asks for that.
+#define FINISH_USUAL(epilogue, statement)                               \
+  do {                                                                  \
+    clat_epilogue known = *(epilogue);                                  \
+    const clat_epilogue *usual = &known;                                \
+    if (known.relu) {                                                   \
+      known.relu = 1;                                                   \
+      FINISH_RESIDUAL(statement);                                       \
+    } else if (known.mask_bits) {                                       \
+      known.relu = 0;                                                   \
+      FINISH_RESIDUAL(statement);                                       \
+    } else {                                                            \
+      known.relu = 0, known.mask_bits = NULL;                           \
+      FINISH_RESIDUAL(statement);                                       \
+    }                                                                   \
   } while (0)
+#define FINISH_RESIDUAL(statement) \
+  if (known.residual) {            \
+    statement;                     \
+  } else {                         \
+    known.residual = NULL;         \
+    statement;                     \
+  }
+
+/// The epilogue of a tile whose sums are still in the registers acc[R][P]; `pixel` is that of row i.
+#define FINISH_TILE(R, P, epilogue, channel, pixel)                                             \
+  do {                                                                                          \
+    const int n = channel;                                                                      \
+    FINISH_USUAL(epilogue, UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) \
+                     finish_panel(usual, pixel, n + p * 16, 16, &acc[i][p]));                   \
+  } while (0)
+
+INLINE void finish_usual_sums(const clat_epilogue *e, const float *sums, const int64_t *pixel, int rows,
+                              int n, int panels) {
+  for (int i = 0; i < rows; i++)
+    for (int p = 0; p < panels; p++) {
+      const int lanes = e->channels - n - p * 16;
+      v16 s;
+      load16(&s, sums + (i * panels + p) * 16);
+      if (lanes >= 16) finish_panel(e, pixel[i], n + p * 16, 16, &s);
+      else finish_panel(e, pixel[i], n + p * 16, lanes, &s);
+    }
+}
+
+/// The same for sums that a tile left, [rows][panels][16].
+static void finish_sums(const clat_epilogue *e, const float *sums, const int64_t *pixel, int rows,
+                        int n, int panels) {
+  FINISH_USUAL(e, finish_usual_sums(usual, sums, pixel, rows, n, panels));
+}

@@ -24,18 +24,6 @@ typedef struct {
   float *sums;                       // [tile][TILE_ROWS][TILE_PANELS][16]
 } gather_plan;
 
-INLINE void finish_tile(const clat_epilogue *e, const float *sums, const int64_t *pixel, int rows,
-                        int n, int panels) {
-  for (int i = 0; i < rows; i++)
-    for (int p = 0; p < panels; p++) {
-      const int lanes = e->channels - n - p * 16;
-      v16 s;
-      load16(&s, sums + (i * panels + p) * 16);
-      if (lanes >= 16) finish_panel(e, pixel[i], n + p * 16, 16, &s);
-      else finish_panel(e, pixel[i], n + p * 16, lanes, &s);
-    }
-}
-
 /// Addresses of a block's rows.
 static void address_block(const gather_plan *g, int64_t count) {
   const clat_conv_args *a = g->a;
@@ -101,6 +89,7 @@ static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels,
       .tap_stride = channels * 16,
       .panel_stride = taps * channels * 16,
       .first = tap == 0 && skip == 0,
+      .channel = n,
   };
   const int first = n == 0 && tile.first && !g->copies,
             last = tap + tile.taps >= taps && skip + tile.steps >= channels;
@@ -109,10 +98,13 @@ static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels,
     tile.in = g->in + (q * taps + tap * TILE_ROWS);
     tile.sums = g->sums + q * TILE_PANELS * 16;
     if (first) prefetch_inputs(g, q);
+    tile.ahead = g->in[q * taps + tap * TILE_ROWS + TILE_ROWS - 1] + a->x_stride + skip;
     if (last) prefetch_outputs(a, g->pixel + q, rows, n, panels);
+    tile.out = last ? finishes_itself(&a->out, rows, n, panels) : NULL;
+    tile.pixel = g->pixel + q;
     gather_kernels[panels - 1][rows](&tile);
-    if (last)
-      FINISH_USUAL(&a->out, finish_tile(usual, tile.sums, g->pixel + q, rows, n, panels));
+    if (last && !tile.out)
+      finish_sums(&a->out, tile.sums, g->pixel + q, rows, n, panels);
   }
 }
 
@@ -206,8 +198,12 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
     clat_conv_gather_reference(args, begin, end, scratch);
     return;
   }
-  few_plan fews[FEW_PHASES];
-  const int few = plan_fews(a, fews, scratch);
+  const int few = is_few(a);
+  stem_plan stem;
+  if (!few && plan_stem(a, &stem, scratch)) {
+    gather_stem(a, &stem, begin, end, scratch);
+    return;
+  }
 #ifdef SLIDE_BLOCK
   slide_plan slides[SLIDE_PHASES];
   const int slide = !few && plan_slides(a, slides, scratch);
@@ -219,7 +215,7 @@ void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end,
     if (empty) gather_nothing(a, first, last);
     for (int i = 0; i < a->phases; i++) {
       if (a->phase[i].taps == 0) continue;
-      if (few) gather_few_channels(a, &a->phase[i], &fews[i], first, last, scratch);
+      if (few) gather_few(a, &a->phase[i], first, last, scratch);
 #ifdef SLIDE_BLOCK
       else if (slide) slide_phase(a, &a->phase[i], &slides[i], first, last, scratch);
 #endif

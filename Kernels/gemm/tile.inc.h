@@ -1,7 +1,7 @@
 // The register tiles. R rows by P panels of sixteen columns; every sum runs over k in order by one
 // multiply-add a step, in all variants alike, so that a row's result does not depend on the tile
-// that computes it. Needs TILE_ROWS, TILE_PANELS (gather) and OUTER_ROWS (outer product), and
-// vector.inc.h.
+// that computes it. Needs TILE_ROWS and TILE_PANELS,
+// vector.inc.h and conv/finish.inc.h.
 
 // Steps of k between loads and stores of the sums: one panel pair's weights stay in L1.
 #define CHUNK 256
@@ -15,6 +15,11 @@ typedef struct {
   int64_t tap_stride, panel_stride;
   float *sums; // [R][P][16]
   int first;   // the sums start from zero
+  // Where the sums are complete, and rows and panels full: the epilogue instead of `sums`.
+  const clat_epilogue *out;
+  const int64_t *pixel; // [R]
+  int channel;
+  const float *ahead; // [steps][16] of the rows after these, which are asked for meanwhile
 } gather_tile;
 
 typedef void gather_kernel(const gather_tile *);
@@ -27,18 +32,25 @@ typedef void gather_kernel(const gather_tile *);
       else load16(&acc[i][p], a->sums + (i * P + p) * 16);                              \
     }                                                                                   \
     const int64_t steps = a->steps, panel = a->panel_stride, skip = a->skip;            \
+    const float *ahead = a->ahead;                                                      \
     for (int64_t t = 0; t < a->taps; t++) {                                             \
       const float *const *in = a->in + t * TILE_ROWS;                                   \
       const float *w = a->weights + t * a->tap_stride, *x[R];                           \
       UNROLL for (int i = 0; i < R; i++) x[i] = in[i] + (in[i] == zero_row ? 0 : skip); \
-      for (int64_t k = 0; k < steps; k++, w += 16) {                                    \
+      for (int64_t k = 0; k < steps; k++, w += 16, ahead += 16) {                       \
         v16 b[P];                                                                       \
+        __builtin_prefetch(ahead, 0, 3);                                                \
         UNROLL for (int p = 0; p < P; p++) load16(&b[p], w + p * panel);                \
         UNROLL for (int i = 0; i < R; i++) {                                            \
           const v16 xk = (v16)x[i][k];                                                  \
           UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                    \
         }                                                                               \
       }                                                                                 \
+    }                                                                                   \
+    if (a->out) {                                                                       \
+      const int64_t *pixel = a->pixel;                                                  \
+      FINISH_TILE(R, P, a->out, a->channel, pixel[i]);                                  \
+      return;                                                                           \
     }                                                                                   \
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
         store16(a->sums + (i * P + p) * 16, &acc[i][p]);                                \
@@ -164,6 +176,13 @@ typedef void product_kernel(const product_tile *);
 #define OUTER_TABLE(tile, P) {0, tile##_1x##P, tile##_2x##P, tile##_3x##P}
 #define OUTER_ROWS 3
 #endif
+
+/// The epilogue, where a tile has exactly so many rows and all panels' channels exist, so that it may
+/// finish its sums in the registers; else NULL.
+INLINE const clat_epilogue *finishes_itself(const clat_epilogue *e, int rows, int n, int panels) {
+  const int full = rows == TILE_ROWS || (rows & (rows - 1)) == 0;
+  return full && n + panels * 16 <= e->channels ? e : NULL;
+}
 
 ROW_TILES(GATHER_TILE, 1)
 ROW_TILES(MULTIPLY_TILE, 1)

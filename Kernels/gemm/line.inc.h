@@ -1,0 +1,51 @@
+// Register tiles of R pixels of a row by P panels of sixteen columns, where all that a pixel sees of
+// a line of the input lies side by side: one run of `steps` floats, x_stride floats after the run
+// of the pixel before it. Every sum runs over lines, then over the run. Needs tile.inc.h.
+
+typedef struct {
+  const float *x;
+  int64_t x_stride, row_stride; // floats from a pixel's run to the next's, and from line to line
+  int64_t steps, lines;
+  const float *weights; // [line][step][16], and the second panel after panel_stride
+  int64_t panel_stride;
+  float *sums; // [R][P][16]
+  // Where rows and panels are full: the epilogue instead of `sums`, from `pixel` on.
+  const clat_epilogue *out;
+  int64_t pixel;
+  int channel;
+} line_tile;
+
+typedef void line_kernel(const line_tile *);
+
+#define LINE_TILE(R, P)                                                                 \
+  static void line_##R##x##P(const line_tile *a) {                                      \
+    v16 acc[R][P];                                                                      \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
+        acc[i][p] = (v16)0.0f;                                                          \
+    const int64_t steps = a->steps, next = a->x_stride, panel = a->panel_stride;        \
+    const float *row = a->x, *w = a->weights;                                           \
+    for (int64_t line = 0; line < a->lines; line++, row += a->row_stride) {             \
+      const float *x = row;                                                             \
+      for (int64_t k = 0; k < steps; k++, x++, w += 16) {                               \
+        v16 b[P];                                                                       \
+        UNROLL for (int p = 0; p < P; p++) load16(&b[p], w + p * panel);                \
+        UNROLL for (int i = 0; i < R; i++) {                                            \
+          const v16 xk = (v16)x[i * next];                                              \
+          UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                    \
+        }                                                                               \
+      }                                                                                 \
+    }                                                                                   \
+    if (a->out) {                                                                       \
+      const int64_t pixel = a->pixel;                                                   \
+      FINISH_TILE(R, P, a->out, a->channel, pixel + i);                                 \
+      return;                                                                           \
+    }                                                                                   \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
+        store16(a->sums + (i * P + p) * 16, &acc[i][p]);                                \
+  }
+
+ROW_TILES(LINE_TILE, 1)
+#if TILE_PANELS == 2
+ROW_TILES(LINE_TILE, 2)
+#endif
+static line_kernel *const line_kernels[][TILE_ROWS + 1] = PANEL_TABLES(ROW_TABLE, line);

@@ -5,18 +5,33 @@
 public struct ConvolutionShape: Hashable, Sendable {
   public var images, inHeight, inWidth, inChannels: Int
   public var outHeight, outWidth, outChannels: Int
+  /// Equal ranges of channels that do not see each other.
+  public var groups: Int
   public var kernelHeight, kernelWidth: Int
   public var strideHeight, strideWidth: Int
+  /// Rows above and columns to the left; those below and to the right show in the output's extents.
   public var padHeight, padWidth: Int
 
   public var kernelTaps: Int { kernelHeight * kernelWidth }
   public var input: TensorType { .f32(images, inHeight, inWidth, inChannels) }
   public var output: TensorType { .f32(images, outHeight, outWidth, outChannels) }
-  public var filters: TensorType { .f32(outChannels, inChannels, kernelHeight, kernelWidth) }
+  public var filters: TensorType {
+    .f32(outChannels, inChannels / groups, kernelHeight, kernelWidth)
+  }
+  /// Whether every output channel sees the input channel of its number alone.
+  public var isDepthwise: Bool { groups > 1 && groups == inChannels && groups == outChannels }
+
+  /// The rows below and columns to the right that the last outputs see, the more of them.
+  var endPadding: Int {
+    max(
+      (outHeight - 1) * strideHeight + kernelHeight - inHeight - padHeight,
+      (outWidth - 1) * strideWidth + kernelWidth - inWidth - padWidth)
+  }
 
   /// Two operations a multiply-add; padding taps are counted.
   public var flops: Double {
-    2 * Double(images * outHeight * outWidth * outChannels) * Double(inChannels * kernelTaps)
+    2 * Double(images * outHeight * outWidth * outChannels)
+      * Double(inChannels / groups * kernelTaps)
   }
 
   /// The shape of a convolution of `input` with `filters`.
@@ -26,27 +41,28 @@ public struct ConvolutionShape: Hashable, Sendable {
     guard input.rank == 4 else { throw IRError("the input must be NHWC, is \(input)") }
     guard filters.rank == 4 else { throw IRError("the filters must be OIHW, are \(filters)") }
     let (strideHeight, strideWidth) = try types.pair("stride")
-    let (padHeight, padWidth) = try types.pair("pad")
-    guard strideHeight > 0, strideWidth > 0, padHeight >= 0, padWidth >= 0 else {
-      throw IRError("stride must be positive and pad not negative")
-    }
-    guard filters.shape[1] == input.shape[3] else {
+    let ((padHeight, padWidth), (below, right)) = try types.padding()
+    guard strideHeight > 0, strideWidth > 0 else { throw IRError("stride must be positive") }
+    groups = types.groups
+    guard groups > 0, filters.shape[1] * groups == input.shape[3] else {
       throw IRError(
-        "the filters take \(filters.shape[1]) channels, the input has \(input.shape[3])")
+        "the filters take \(filters.shape[1]) channels\(groups == 1 ? "" : " in \(groups) groups"), "
+          + "the input has \(input.shape[3])")
     }
-    let outHeight = (input.shape[1] + 2 * padHeight - filters.shape[2]) / strideHeight + 1
-    let outWidth = (input.shape[2] + 2 * padWidth - filters.shape[3]) / strideWidth + 1
-    guard input.shape[1] + 2 * padHeight >= filters.shape[2],
-      input.shape[2] + 2 * padWidth >= filters.shape[3]
-    else {
+    guard filters.shape[0] % groups == 0 else {
+      throw IRError("\(filters.shape[0]) filters do not make \(groups) groups")
+    }
+    let extraHeight = input.shape[1] + padHeight + below - filters.shape[2]
+    let extraWidth = input.shape[2] + padWidth + right - filters.shape[3]
+    guard extraHeight >= 0, extraWidth >= 0 else {
       throw IRError("the kernel of \(filters) is larger than the padded input \(input)")
     }
     images = input.shape[0]
     inHeight = input.shape[1]
     inWidth = input.shape[2]
     inChannels = input.shape[3]
-    self.outHeight = outHeight
-    self.outWidth = outWidth
+    outHeight = extraHeight / strideHeight + 1
+    outWidth = extraWidth / strideWidth + 1
     outChannels = filters.shape[0]
     kernelHeight = filters.shape[2]
     kernelWidth = filters.shape[3]
@@ -79,7 +95,8 @@ public struct ConvolutionShape: Hashable, Sendable {
     try expectFilters(types, 1)
     guard types[1].rank == 4 else { throw IRError("the filters must be OIHW, are \(types[1])") }
     let (height, width) = try types.pair("input")
-    let input = TensorType.f32(types[0].shape[0], height, width, types[1].shape[1])
+    let channels = types[1].shape[1] * types.groups
+    let input = TensorType.f32(types[0].shape[0], height, width, channels)
     let shape = try ConvolutionShape(input: input, filters: types[1], types: types)
     try types.expect(0, shape.output, "dy")
     try shape.checkAlgorithm(types, .inputGradient)
@@ -92,7 +109,11 @@ public struct ConvolutionShape: Hashable, Sendable {
     try types.expect(0, .f32, rank: 4)
     try types.expect(1, .f32, rank: 4)
     let (height, width) = try types.pair("kernel")
-    let filters = TensorType.f32(types[1].shape[3], types[0].shape[3], height, width)
+    guard types.groups > 0, types[0].shape[3] % types.groups == 0 else {
+      throw IRError("\(types[0].shape[3]) channels do not make \(types.groups) groups")
+    }
+    let filters = TensorType.f32(
+      types[1].shape[3], types[0].shape[3] / types.groups, height, width)
     let shape = try ConvolutionShape(input: types[0], filters: filters, types: types)
     try types.expect(1, shape.output, "dy")
     try shape.checkAlgorithm(types, .weightGradient)
@@ -121,11 +142,13 @@ public struct ConvolutionShape: Hashable, Sendable {
               let iw = ow * strideWidth - padWidth + kw
               if iw < 0 || iw >= inWidth { continue }
               let source = (n * inHeight + ih) * inWidth + iw
+              let depth = inChannels / groups
               for o in 0..<outChannels {
-                for i in 0..<inChannels {
+                let first = o / (outChannels / groups) * depth
+                for i in 0..<depth {
                   body(
-                    pixel * outChannels + o, source * inChannels + i,
-                    ((o * inChannels + i) * kernelHeight + kh) * kernelWidth + kw)
+                    pixel * outChannels + o, source * inChannels + first + i,
+                    ((o * depth + i) * kernelHeight + kh) * kernelWidth + kw)
                 }
               }
             }
@@ -138,15 +161,22 @@ public struct ConvolutionShape: Hashable, Sendable {
 
 private let geometry = [
   AttributeSpec("stride", .ints, default: .ints([1, 1])),
-  AttributeSpec("pad", .ints, default: .ints([0, 0])),
+  AttributeSpec("pad", .ints, default: .ints([0, 0])), OpTypes.groupsAttribute,
   ConvolutionAlgorithm.attribute,
 ]
+
+extension OpTypes {
+  static let groupsAttribute = AttributeSpec("groups", .int, default: .int(1))
+
+  /// The groups of a convolution's channels.
+  var groups: Int { attributes["groups"] == nil ? 1 : attributes.int("groups") }
+}
 
 extension OpRegistry {
   static let convolution: [OpDef] = [conv2d, conv2dInputGrad, conv2dWeightGrad]
 
   /// y[n, oh, ow, o] = sum over i, kh, kw of x[n, oh * s - p + kh, ow * s - p + kw, i] * w[o, i,
-  /// kh, kw].
+  /// kh, kw]; with `groups`, over the input channels i of o's group.
   private static let conv2d = OpDef(
     "conv2d", attributes: geometry + [Epilogue.spec], fusion: .outFusable,
     samples: [
@@ -167,6 +197,33 @@ extension OpRegistry {
       OpSample(
         [.f32(2, 9, 6, 17), .f32(18, 17, 3, 3)],
         ["pad": .ints([1, 0]), "stride": .ints([2, 2]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 6, 5, 3), .f32(5, 3, 3, 3)],
+        ["pad": .ints([0, 0, 1, 2]), "stride": .ints([2, 2])], differentiable: [0, 1]),
+      OpSample(
+        [.f32(2, 6, 5, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([0, 2, 1, 1]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 8, 8, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 5, 4, 6), .f32(9, 2, 3, 3)], ["pad": .ints([1, 1]), "groups": .int(3)],
+        differentiable: [0, 1]),
+      OpSample(
+        [.f32(2, 5, 4, 5), .f32(5, 1, 3, 3)],
+        ["pad": .ints([1, 1]), "stride": .ints([2, 1]), "groups": .int(5)], differentiable: [0, 1]),
+      OpSample(
+        [.f32(2, 4, 4, 10), .f32(18, 5, 3, 3), .f32(18), .f32(2, 4, 4, 18)],
+        [
+          "pad": .ints([1, 1]), "groups": .int(2),
+          "epilogue": .string("shift+residual+relu+bits"),
+        ]),
+      OpSample(
+        [.f32(3, 6, 5, 21), .f32(21, 1, 3, 3), .f32(21), .f32(3, 6, 5, 21)],
+        [
+          "pad": .ints([1, 1]), "groups": .int(21),
+          "epilogue": .string("shift+residual+relu+bits"),
+        ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.forward(types).flops) ?? 0 },
     infer: { types in
@@ -232,6 +289,34 @@ extension OpRegistry {
           "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([9, 6]),
           "algorithm": .string("winograd"),
         ]),
+      OpSample(
+        [.f32(2, 3, 3, 5), .f32(5, 3, 3, 3)],
+        ["pad": .ints([0, 0, 1, 2]), "stride": .ints([2, 2]), "input": .ints([6, 5])]),
+      OpSample(
+        [.f32(2, 5, 6, 18), .f32(18, 17, 3, 3)],
+        ["pad": .ints([0, 2, 1, 1]), "input": .ints([6, 5]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 4, 4, 18), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "input": .ints([8, 8]),
+          "algorithm": .string("winograd"),
+        ]),
+      OpSample(
+        [.f32(2, 3, 2, 9), .f32(9, 2, 3, 3)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([5, 4]), "groups": .int(3),
+        ]),
+      OpSample(
+        [.f32(2, 3, 2, 21), .f32(21, 1, 3, 3)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([5, 4]), "groups": .int(21),
+        ]),
+      OpSample(
+        [.f32(2, 4, 4, 8), .f32(8, 8, 3, 3), .f32(2, 4, 4, 16), TensorType(.bits, [2, 4, 4, 16])],
+        [
+          "pad": .ints([1, 1]), "input": .ints([4, 4]), "groups": .int(2),
+          "epilogue": .string("residual+mask"),
+        ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.inputGradient(types).flops) ?? 0 },
     infer: { types in
@@ -260,6 +345,21 @@ extension OpRegistry {
       OpSample(
         [.f32(3, 6, 9, 17), .f32(3, 6, 7, 18)],
         ["pad": .ints([1, 0]), "kernel": .ints([3, 3]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 6, 5, 3), .f32(2, 3, 3, 5)],
+        ["pad": .ints([0, 0, 1, 2]), "stride": .ints([2, 2]), "kernel": .ints([3, 3])]),
+      OpSample(
+        [.f32(2, 6, 5, 17), .f32(2, 5, 6, 18)],
+        ["pad": .ints([0, 2, 1, 1]), "kernel": .ints([3, 3]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 5, 4, 6), .f32(2, 5, 4, 9)],
+        ["pad": .ints([1, 1]), "kernel": .ints([3, 3]), "groups": .int(3)]),
+      OpSample(
+        [.f32(3, 5, 4, 21), .f32(3, 3, 2, 21)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "kernel": .ints([3, 3]),
+          "groups": .int(21),
+        ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.weightGradient(types).flops) ?? 0 },
     infer: { types in [try ConvolutionShape.weightGradient(types).filters] },

@@ -32,6 +32,7 @@
 #include "stem.inc.h"
 #include "slide.inc.h"
 
+#include "depthwise.inc.h"
 #include "gather.inc.h"
 #include "pack.inc.h"
 #include "weight_grad.inc.h"

@@ -23,6 +23,7 @@
 
 #include "few_channels.inc.h"
 #include "stem.inc.h"
+#include "depthwise.inc.h"
 #include "gather.inc.h"
 #include "pack.inc.h"
 #include "weight_grad.inc.h"

@@ -55,7 +55,7 @@ final class ConvolutionTables: Sendable {
   static func forward(_ shape: ConvolutionShape) -> ConvolutionTables {
     cache.tables(shape, .forward) {
       ConvolutionTables(
-        [forwardPhase(shape)], inChannels: shape.inChannels, outChannels: shape.outChannels)
+        [forwardPhase(shape)], inChannels: shape.gathered.in, outChannels: shape.gathered.out)
     }
   }
 
@@ -63,7 +63,8 @@ final class ConvolutionTables: Sendable {
   static func inputGradient(_ shape: ConvolutionShape) -> ConvolutionTables {
     cache.tables(shape, .inputGradient) {
       ConvolutionTables(
-        inputGradientPhases(shape), inChannels: shape.outChannels, outChannels: shape.inChannels)
+        inputGradientPhases(shape), inChannels: shape.gathered.transposed.in,
+        outChannels: shape.gathered.transposed.out)
     }
   }
 

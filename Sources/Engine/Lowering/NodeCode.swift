@@ -24,6 +24,12 @@ public struct CallOperand {
   /// a wider tensor.
   var isStrided = false
 
+  /// Temporaries have no gaps between pixels.
+  var isTemporary: Bool {
+    if case .temporary = reference { return true }
+    return false
+  }
+
   var strided: CallOperand {
     var operand = self
     operand.isStrided = true
@@ -103,16 +109,17 @@ public final class NodeLowering {
     return .temporary(code.temporaries.count - 1)
   }
 
-  /// Adds a call. The work of the node counts for the call marked `main`; `executing` says how many
-  /// operations the kernel executes where that differs (Winograd's fewer, a transformation's own).
+  /// Adds a call. The work of the node counts for the call marked `main`, or a `share` of it where
+  /// there are several; `executing` says how many operations the kernel executes where that differs
+  /// (Winograd's fewer, a transformation's own).
   func call(
-    _ kernel: String, units: Int, main: Bool = true, executing: Double? = nil,
+    _ kernel: String, units: Int, main: Bool = true, share: Double = 1, executing: Double? = nil,
     move: ChannelMove? = nil, lanes: LaneProgram? = nil,
     _ operands: [CallOperand], _ arguments: @escaping (Addresses) -> ArgumentBlock
   ) {
     code.calls.append(
       KernelCall(
-        kernel: kernel, operands: operands, units: units, flops: main ? flops : 0,
+        kernel: kernel, operands: operands, units: units, flops: main ? flops * share : 0,
         executedFlops: executing, move: move, lanes: lanes, arguments: arguments))
   }
 

@@ -7,13 +7,20 @@ public struct ConvolutionShape: Hashable, Sendable {
   public var outHeight, outWidth, outChannels: Int
   public var kernelHeight, kernelWidth: Int
   public var strideHeight, strideWidth: Int
-  /// Zeros before the input. Those after it show in the output's extents alone.
+  /// Rows above and columns to the left; those below and to the right show in the output's extents.
   public var padHeight, padWidth: Int
 
   public var kernelTaps: Int { kernelHeight * kernelWidth }
   public var input: TensorType { .f32(images, inHeight, inWidth, inChannels) }
   public var output: TensorType { .f32(images, outHeight, outWidth, outChannels) }
   public var filters: TensorType { .f32(outChannels, inChannels, kernelHeight, kernelWidth) }
+
+  /// The rows below and columns to the right that the last outputs see, the more of them.
+  var endPadding: Int {
+    max(
+      (outHeight - 1) * strideHeight + kernelHeight - inHeight - padHeight,
+      (outWidth - 1) * strideWidth + kernelWidth - inWidth - padWidth)
+  }
 
   /// Two operations a multiply-add; padding taps are counted.
   public var flops: Double {
@@ -27,32 +34,30 @@ public struct ConvolutionShape: Hashable, Sendable {
     guard input.rank == 4 else { throw IRError("the input must be NHWC, is \(input)") }
     guard filters.rank == 4 else { throw IRError("the filters must be OIHW, are \(filters)") }
     let (strideHeight, strideWidth) = try types.pair("stride")
-    let pad = try ConvolutionPadding(types.attributes)
+    let ((padHeight, padWidth), (below, right)) = try types.padding()
     guard strideHeight > 0, strideWidth > 0 else { throw IRError("stride must be positive") }
     guard filters.shape[1] == input.shape[3] else {
       throw IRError(
         "the filters take \(filters.shape[1]) channels, the input has \(input.shape[3])")
     }
-    let free = (
-      height: input.shape[1] + pad.top + pad.bottom - filters.shape[2],
-      width: input.shape[2] + pad.left + pad.right - filters.shape[3]
-    )
-    guard free.height >= 0, free.width >= 0 else {
+    let extraHeight = input.shape[1] + padHeight + below - filters.shape[2]
+    let extraWidth = input.shape[2] + padWidth + right - filters.shape[3]
+    guard extraHeight >= 0, extraWidth >= 0 else {
       throw IRError("the kernel of \(filters) is larger than the padded input \(input)")
     }
     images = input.shape[0]
     inHeight = input.shape[1]
     inWidth = input.shape[2]
     inChannels = input.shape[3]
-    outHeight = free.height / strideHeight + 1
-    outWidth = free.width / strideWidth + 1
+    outHeight = extraHeight / strideHeight + 1
+    outWidth = extraWidth / strideWidth + 1
     outChannels = filters.shape[0]
     kernelHeight = filters.shape[2]
     kernelWidth = filters.shape[3]
     self.strideHeight = strideHeight
     self.strideWidth = strideWidth
-    padHeight = pad.top
-    padWidth = pad.left
+    self.padHeight = padHeight
+    self.padWidth = padWidth
   }
 
   /// - Throws: IRError where the attribute `algorithm` cannot serve the use.
@@ -135,21 +140,6 @@ public struct ConvolutionShape: Hashable, Sendable {
   }
 }
 
-/// The attribute `pad`: [height, width] for both sides, or [top, left, bottom, right].
-private struct ConvolutionPadding {
-  var top, left, bottom, right: Int
-
-  init(_ attributes: Attributes) throws {
-    let pad = attributes.ints("pad")
-    guard pad.count == 2 || pad.count == 4, pad.allSatisfy((0...65536).contains) else {
-      throw IRError(
-        "attribute 'pad' must be [height, width] or [top, left, bottom, right], each from 0 to "
-          + "65536, is \(pad)")
-    }
-    (top, left, bottom, right) = (pad[0], pad[1], pad[pad.count - 2], pad[pad.count - 1])
-  }
-}
-
 private let geometry = [
   AttributeSpec("stride", .ints, default: .ints([1, 1])),
   AttributeSpec("pad", .ints, default: .ints([0, 0])),
@@ -171,14 +161,6 @@ extension OpRegistry {
         differentiable: [0, 1]),
       OpSample([.f32(3, 4, 4, 8), .f32(16, 8, 1, 1)], ["stride": .ints([2, 2])]),
       OpSample(
-        [.f32(2, 8, 6, 17), .f32(18, 17, 3, 3)],
-        ["pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2])], differentiable: [0, 1]),
-      OpSample(
-        [.f32(2, 8, 6, 17), .f32(18, 17, 3, 3)],
-        [
-          "pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "algorithm": .string("winograd"),
-        ]),
-      OpSample(
         [.f32(1, 6, 6, 2), .f32(3, 2, 5, 3)], ["pad": .ints([2, 0])], differentiable: [0, 1]),
       OpSample(
         [.f32(2, 4, 4, 8), .f32(9, 8, 3, 3), .f32(9), .f32(2, 4, 4, 9)],
@@ -189,6 +171,15 @@ extension OpRegistry {
       OpSample(
         [.f32(2, 9, 6, 17), .f32(18, 17, 3, 3)],
         ["pad": .ints([1, 0]), "stride": .ints([2, 2]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 6, 5, 3), .f32(5, 3, 3, 3)],
+        ["pad": .ints([0, 0, 1, 2]), "stride": .ints([2, 2])], differentiable: [0, 1]),
+      OpSample(
+        [.f32(2, 6, 5, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([0, 2, 1, 1]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 8, 8, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "algorithm": .string("winograd")]),
     ],
     flops: { types, _ in (try? ConvolutionShape.forward(types).flops) ?? 0 },
     infer: { types in
@@ -239,12 +230,6 @@ extension OpRegistry {
       OpSample(
         [.f32(2, 2, 2, 6), .f32(6, 4, 1, 1)], ["stride": .ints([2, 2]), "input": .ints([4, 3])]),
       OpSample(
-        [.f32(2, 4, 3, 18), .f32(18, 17, 3, 3)],
-        [
-          "pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "input": .ints([8, 6]),
-          "algorithm": .string("winograd"),
-        ]),
-      OpSample(
         [
           .f32(2, 4, 4, 8), .f32(8, 16, 3, 3), .f32(2, 4, 4, 16), TensorType(.bits, [2, 4, 4, 16]),
         ],
@@ -258,6 +243,18 @@ extension OpRegistry {
         [.f32(2, 5, 3, 18), .f32(18, 17, 3, 3)],
         [
           "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([9, 6]),
+          "algorithm": .string("winograd"),
+        ]),
+      OpSample(
+        [.f32(2, 3, 3, 5), .f32(5, 3, 3, 3)],
+        ["pad": .ints([0, 0, 1, 2]), "stride": .ints([2, 2]), "input": .ints([6, 5])]),
+      OpSample(
+        [.f32(2, 5, 6, 18), .f32(18, 17, 3, 3)],
+        ["pad": .ints([0, 2, 1, 1]), "input": .ints([6, 5]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 4, 4, 18), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "input": .ints([8, 8]),
           "algorithm": .string("winograd"),
         ]),
     ],
@@ -288,6 +285,12 @@ extension OpRegistry {
       OpSample(
         [.f32(3, 6, 9, 17), .f32(3, 6, 7, 18)],
         ["pad": .ints([1, 0]), "kernel": .ints([3, 3]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 6, 5, 3), .f32(2, 3, 3, 5)],
+        ["pad": .ints([0, 0, 1, 2]), "stride": .ints([2, 2]), "kernel": .ints([3, 3])]),
+      OpSample(
+        [.f32(2, 6, 5, 17), .f32(2, 5, 6, 18)],
+        ["pad": .ints([0, 2, 1, 1]), "kernel": .ints([3, 3]), "algorithm": .string("winograd")]),
     ],
     flops: { types, _ in (try? ConvolutionShape.weightGradient(types).flops) ?? 0 },
     infer: { types in [try ConvolutionShape.weightGradient(types).filters] },

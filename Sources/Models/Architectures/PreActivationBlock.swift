@@ -46,7 +46,7 @@ struct PreActivationBlock {
     return Sequential {
       Conv2d(
         convolutions[0], channels: channels, kernel: 3, stride: stride, padding: before,
-        trailingPadding: 1)
+        endPadding: 1)
       BatchNorm2d(norms[1], momentum: momentum)
       activation
       Conv2d(convolutions[1], channels: channels, kernel: 3, padding: 1)

@@ -15,7 +15,8 @@ public final class EmitContext {
   private(set) var statistics: [Statistic] = []
   private var statisticIndex: [String: Int] = [:]
   private var path: [String] = []
-  private var shortcutDepth = 0
+  /// What convolutions are here; `convolution` on the main path.
+  private var branch = LayerInfo.Kind.convolution
 
   init(builder: GraphBuilder, mode: BatchNormMode) {
     self.builder = builder
@@ -50,9 +51,12 @@ public final class EmitContext {
     }
   }
 
-  func inShortcut<T>(_ body: () throws -> T) rethrows -> T {
-    shortcutDepth += 1
-    defer { shortcutDepth -= 1 }
+  /// Runs `body`, where the main path has been left for a shortcut or a gate; what branches off
+  /// within either belongs to it.
+  func inBranch<T>(_ kind: LayerInfo.Kind, _ body: () throws -> T) rethrows -> T {
+    let outer = branch
+    if outer == .convolution { branch = kind }
+    defer { branch = outer }
     return try body()
   }
 
@@ -84,12 +88,11 @@ public final class EmitContext {
   }
 
   func declareConvolution(output: ValueID, bias: Bool) {
-    let kind: LayerInfo.Kind = shortcutDepth > 0 ? .shortcut : .convolution
-    trace.declare(name: qualified(nil), kind: kind, bias: bias, output: output)
+    trace.declare(name: qualified(nil), kind: branch, bias: bias, output: output)
   }
 
-  func declareLinear(output: ValueID) {
-    trace.declare(name: qualified(nil), kind: .linear, bias: true, output: output)
+  func declareLinear(output: ValueID, bias: Bool) {
+    trace.declare(name: qualified(nil), kind: .linear, bias: bias, output: output)
   }
 
   func declareNorm(of x: ValueID) {

@@ -46,7 +46,8 @@ let package = Package(
         "IR", "Models", "Engine", "Eager", "Adversarial", "Datasets", "Storage",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .target(name: "TestSupport", dependencies: ["IR"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["IR", "Models", "Storage"], path: "Tests/TestSupport"),
     .testTarget(
       name: "IRTests", dependencies: ["IR", "Models", "Adversarial", "TestSupport"],
       exclude: ["Programs"]),
@@ -57,7 +58,7 @@ let package = Package(
       dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS", "TestSupport"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
-    .testTarget(name: "ModelsTests", dependencies: ["Models", "IR"]),
+    .testTarget(name: "ModelsTests", dependencies: ["Models", "IR", "TestSupport"]),
     .testTarget(name: "AdversarialTests", dependencies: ["Adversarial", "TestSupport"]),
   ]
 )

@@ -101,6 +101,11 @@ public struct Model: Sendable {
   /// The specification's text: `resnet18:width=16`.
   public var name: String { spec.description }
 
+  /// What the specification may set, with the values that it has.
+  public var settings: [(name: String, value: String)] {
+    architecture.parameters.map { ($0.name, spec.parameters[$0.name] ?? $0.defaultValue) }
+  }
+
   /// Number of trainable scalars.
   public var parameterCount: Int {
     parameters.filter(\.isTrainable).reduce(0) { $0 + $1.count }

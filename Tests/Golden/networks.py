@@ -35,7 +35,7 @@ class VGG(nn.Module):
     """VGG with batch norm; `features` is one flat sequence of conv, bn, relu and 2x2 max pool. With
     `hidden`, three linear layers follow, with dropout between them."""
 
-    def __init__(self, depth, width, hidden=None, dropout=0.5, classes=10):
+    def __init__(self, depth, width, hidden=None, dropout=0.0, classes=10):
         super().__init__()
         layers, cin = [], 3
         for stage in VGG_STAGES[depth]:
@@ -102,7 +102,8 @@ class DenseNet(nn.Module):
 
     def forward(self, x, taps=None):
         x = self.conv1(x)
-        record(taps, "conv1", F.relu(self.dense1[0].bn1(x)))
+        if taps is not None:
+            record(taps, "conv1", F.relu(self.dense1[0].bn1(x)))
         for s in range(self.stages):
             for i, layer in enumerate(getattr(self, f"dense{s + 1}")):
                 x = torch.cat([layer(x, f"dense{s + 1}.{i}", taps), x], 1)
@@ -184,7 +185,7 @@ class TradesCNN(nn.Module):
     """For MNIST: twice two 3x3 convolutions without padding and a 2x2 max pool, then three linear
     layers with dropout after the first."""
 
-    def __init__(self, width, hidden, dropout=0.5, size=28, classes=10):
+    def __init__(self, width, hidden, dropout=0.0, size=28, classes=10):
         super().__init__()
         self.feature_extractor, self.classifier = nn.Module(), nn.Module()
         channels = [1, width, width, 2 * width, 2 * width]
@@ -206,8 +207,8 @@ class TradesCNN(nn.Module):
         return linear.fc3(F.relu(linear.fc2(x)))
 
 
-def cifar_resnet(depth, option="A", width=16):
-    return ResNet([(depth - 2) // 6] * 3, width, option)
+def cifar_resnet(depth, shortcut="A", width=16):
+    return ResNet([(depth - 2) // 6] * 3, width, shortcut)
 
 
 def resnet(blocks, bottleneck=False, **fixed):
@@ -215,12 +216,17 @@ def resnet(blocks, bottleneck=False, **fixed):
     return lambda width=64, classes=10: ResNet(blocks, width, classes=classes, **options, **fixed)
 
 
+def preact_resnet(blocks):
+    return lambda width=64, final_norm="no", **k: PreActResNet(
+        blocks, width, final_norm == "yes", **k)
+
+
 def vgg(depth):
     return lambda width=64, **k: VGG(depth, width, **k)
 
 
 def vgg_mlp(depth):
-    return lambda width=64, hidden=4096, dropout=0.5, **k: VGG(depth, width, hidden, dropout, **k)
+    return lambda width=64, hidden=4096, dropout=0.0, **k: VGG(depth, width, hidden, dropout, **k)
 
 
 def dm_wrn(depth=70, width=16, activation="silu", **k):
@@ -239,8 +245,8 @@ NETWORKS = {
     **{f"resnet{d}": resnet(blocks, d >= 50) for d, blocks in RESNETS.items()},
     **{f"resnet{d}-imagenet": resnet(blocks, d >= 50, imagenet=True)
        for d, blocks in RESNETS.items()},
-    "preact-resnet18": lambda width=64, final_norm="no", **k: PreActResNet(
-        [2, 2, 2, 2], width, final_norm == "yes", **k),
+    "preact-resnet18": preact_resnet([2, 2, 2, 2]),
+    "preact-resnet34": preact_resnet([3, 4, 6, 3]),
     "resnet20": lambda **k: cifar_resnet(20, **k),
     "resnet32": lambda **k: cifar_resnet(32, **k),
     "resnet44": lambda **k: cifar_resnet(44, **k),
@@ -289,7 +295,7 @@ if __name__ == "__main__":
         mnist, imagenet = network.startswith("mnist"), network.endswith("imagenet")
         size = (1, 28, 28) if mnist else (3, 224, 224) if imagenet else (3, 32, 32)
         show(network, size, **({"classes": 1000} if imagenet else {}))
-    show("resnet20", option="B")
+    show("resnet20", shortcut="B")
     for depth, width in ((10, 1), (16, 1), (10, 2), (34, 1), (28, 10), (70, 16)):
         show("wrn", depth=depth, width=width)
     show("preact-resnet18", final_norm="yes")

@@ -24,7 +24,8 @@ import Testing
   @Test(arguments: [
     ("resnet18-imagenet", 11_689_512), ("resnet34-imagenet", 21_797_672),
     ("resnet50-imagenet", 25_557_032), ("resnet101-imagenet", 44_549_160),
-    ("densenet121-imagenet", 7_978_856), ("mnist-madry", 3_274_634), ("resnet18", 11_173_962),
+    ("densenet121-imagenet", 7_978_856), ("mnist-madry", 3_274_634), ("mnist-trades", 312_202),
+    ("rawrn-70-16", 267_240_802), ("vgg16-mlp", 33_646_666), ("vgg19-mlp", 38_958_922),
   ])
   func publishedInputs(name: String, count: Int) throws {
     let spec = try ModelSpec(name)
@@ -32,7 +33,10 @@ import Testing
     #expect(try Model(spec).classes == spec.input.classes)
   }
 
-  @Test(arguments: [("resnet18", 11_220_132), ("resnet50", 23_705_252)])
+  @Test(arguments: [
+    ("resnet18", 11_220_132), ("resnet50", 23_705_252), ("vgg16-mlp", 34_015_396),
+    ("vgg19-mlp", 39_327_652),
+  ])
   func hundredClasses(name: String, count: Int) throws {
     #expect(try makeModel(name, classes: 100).parameterCount == count)
   }
@@ -53,6 +57,21 @@ import Testing
     #expect(model.allLayers.map(\.index) == Array(model.allLayers.indices))
     #expect(model.units.map(\.name) == model.layers.map(\.name))
     #expect(model.units.map(\.index) == Array(0..<main))
+  }
+
+  /// Table 9 of the CLAT paper: the sizes to three digits, and the sets that explain its figures.
+  @Test func publishedSelections() throws {
+    for row in PublishedSelection.table9 {
+      let model = try row.model()
+      let millions = try #require(Double(row.total.dropLast()))
+      #expect(abs(Double(model.parameterCount) / 1e6 - millions) < 0.006 * millions, "\(row)")
+      #expect(row.layers.count == model.defaultCriticalCount, "\(row)")
+    }
+    let counts = try PublishedSelection.table9.map { try $0.trainedCount(of: $0.model()) }
+    #expect(
+      counts == [
+        135_168, 10_653_696, 1_446_336, 3_670_016, 823_296, 3_709_440, 589_824, 2_359_296,
+      ])
   }
 
   @Test func namesAndOwners() throws {

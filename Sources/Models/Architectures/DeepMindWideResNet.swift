@@ -11,7 +11,7 @@ extension Architecture {
         .integer("stem", 1...4096, default: 96), .width(216),
         .integers("depths", 1...1000, default: [30, 31, 10]),
       ],
-      initialization: .wideResNet
+      initialization: .wideResNet, criticalCount: 4
     ) { arguments, classes in
       DeepMindWideResNet(
         activation: SiLU(), momentum: 0.01, squeezes: true, stem: arguments.int("stem"),
@@ -73,10 +73,15 @@ private struct DeepMindWideResNet {
     }
   }
 
+  private func squeezed(_ channels: Int) -> Int {
+    max(1, Int((0.25 * Double(channels)).rounded(.toNearestOrEven)))
+  }
+
   private func block(projects: Bool, _ channels: Int) -> PreActivationBlock {
     PreActivationBlock(
       norms: ["batchnorm_0", "batchnorm_1"], convolutions: ["conv_0", "conv_1"],
       projection: "shortcut", projects: projects, activation: activation, momentum: momentum,
-      padsBehind: true, tail: [])
+      padsBehind: true,
+      tail: squeezes ? [SqueezeExcite("se", channels: squeezed(channels))] : [])
   }
 }

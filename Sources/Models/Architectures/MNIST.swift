@@ -20,6 +20,30 @@ extension Architecture {
         Linear("fc2", features: classes)
       }
     },
+    // Zhang et al. 2019 (TRADES), the published checkpoint's.
+    Architecture(
+      name: "mnist-trades", parameters: [.width(32), .hidden(200)], initialization: .trades,
+      input: .mnist
+    ) { arguments, classes in
+      let (width, hidden) = (arguments.int("width"), arguments.int("hidden"))
+      return Sequential {
+        Sequential("feature_extractor") {
+          for index in 1...4 {
+            Conv2d("conv\(index)", channels: index < 3 ? width : 2 * width, kernel: 3, bias: true)
+            ReLU()
+            if index % 2 == 0 { MaxPool2d(kernel: 2) }
+          }
+        }
+        Flatten()
+        Sequential("classifier") {
+          Linear("fc1", features: hidden)
+          ReLU()
+          Linear("fc2", features: hidden)
+          ReLU()
+          Linear("fc3", features: classes)
+        }
+      }
+    },
   ]
 }
 

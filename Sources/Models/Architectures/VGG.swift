@@ -12,6 +12,26 @@ extension Architecture {
         }
       }
     }
+    + ["vgg16", "vgg19"].map { name in
+      Architecture(
+        name: "\(name)-mlp", parameters: [.width(64), .hidden(4096)]
+      ) { arguments, classes in
+        Sequential {
+          features(name, arguments.int("width"))
+          classifier(arguments.int("hidden"), classes)
+        }
+      }
+    }
+
+  private static func classifier(_ hidden: Int, _ classes: Int) -> Sequential {
+    Sequential("classifier") {
+      for index in [0, 3] {
+        Linear("\(index)", features: hidden)
+        ReLU()
+      }
+      Linear("6", features: classes)
+    }
+  }
 
   /// Convolutions by stage.
   private static let stages = ["vgg16": [2, 2, 3, 3, 3], "vgg19": [2, 2, 4, 4, 4]]

@@ -82,6 +82,6 @@ private struct DeepMindWideResNet {
       norms: ["batchnorm_0", "batchnorm_1"], convolutions: ["conv_0", "conv_1"],
       projection: "shortcut", projects: projects, activation: activation, momentum: momentum,
       padsBehind: true,
-      tail: squeezes ? [SqueezeExcite("se", channels: squeezed(channels))] : [])
+      ending: squeezes ? [SqueezeExcite("se", channels: squeezed(channels))] : [])
   }
 }

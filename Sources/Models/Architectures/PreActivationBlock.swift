@@ -14,7 +14,7 @@ struct PreActivationBlock {
   /// TensorFlow's "SAME" does for images of even size.
   var padsBehind = false
   /// What follows the second convolution.
-  var tail: [any Module] = []
+  var ending: [any Module] = []
 
   func module(_ name: String, channels: Int, stride: Int) -> Block {
     Block(name) {
@@ -24,11 +24,14 @@ struct PreActivationBlock {
           branch(channels, stride)
         } shortcut: {
           Conv2d(projection, channels: channels, kernel: 1, stride: stride)
+        } ending: {
+          ending
         }
       } else {
         Residual {
           preActivation
           branch(channels, stride)
+          ending
         }
       }
     }
@@ -50,7 +53,6 @@ struct PreActivationBlock {
       BatchNorm2d(norms[1], momentum: momentum)
       activation
       Conv2d(convolutions[1], channels: channels, kernel: 3, padding: 1)
-      tail
     }
   }
 }

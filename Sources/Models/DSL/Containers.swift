@@ -41,19 +41,24 @@ public struct Block: Module {
 public struct Residual: Module {
   public let body: [any Module]
   public let shortcut: [any Module]
+  public let ending: [any Module]
   public var isContainer: Bool { true }
 
+  /// - Parameter ending: the rest of the body, if its tensors come after the shortcut's.
   public init(
     @ModuleBuilder _ body: () -> [any Module],
-    @ModuleBuilder shortcut: () -> [any Module] = { [] }
+    @ModuleBuilder shortcut: () -> [any Module] = { [] },
+    @ModuleBuilder ending: () -> [any Module] = { [] }
   ) {
     self.body = body()
     self.shortcut = shortcut()
+    self.ending = ending()
   }
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
-    let main = try context.emit(body, x)
+    var main = try context.emit(body, x)
     let other = try context.inBranch(.shortcut) { try context.emit(shortcut, x) }
+    main = try context.emit(ending, main)
     let sum = try context.builder.emitOne("add", [main, other])
     context.trace.advance(main, to: sum)
     context.trace.settle(other)

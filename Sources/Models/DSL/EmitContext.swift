@@ -95,6 +95,12 @@ public final class EmitContext {
     trace.declare(name: qualified(nil), kind: .linear, bias: bias, output: output)
   }
 
+  /// The number of a dropout within its network, in forward order.
+  func nextDropout() -> Int {
+    defer { trace.dropouts += 1 }
+    return trace.dropouts
+  }
+
   func declareNorm(of x: ValueID) {
     trace.declareNorm(NormInfo(module: qualified(nil)), of: x)
   }

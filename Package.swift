@@ -48,7 +48,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "clat", dependencies: ["Runner"]),
-    .target(name: "TestSupport", dependencies: ["IR"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["IR", "Models", "Storage"], path: "Tests/TestSupport"),
     .testTarget(
       name: "IRTests", dependencies: ["IR", "Models", "Adversarial", "TestSupport"],
       exclude: ["Programs"]),
@@ -59,7 +60,7 @@ let package = Package(
       dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS", "TestSupport"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "IR"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
-    .testTarget(name: "ModelsTests", dependencies: ["Models", "IR"]),
+    .testTarget(name: "ModelsTests", dependencies: ["Models", "IR", "TestSupport"]),
     .testTarget(
       name: "AdversarialTests",
       dependencies: [

@@ -41,6 +41,15 @@ public struct Model: Sendable {
     try self.init(spec, architecture, normalize + [network], imageShape, classes)
   }
 
+  /// Builds a network of the registry for the images and classes that it was published for.
+  ///
+  /// - Throws: ModelError where specification and images do not fit.
+  public init(_ spec: ModelSpec) throws {
+    let input = spec.input
+    try self.init(
+      spec, imageShape: (input.height, input.width, input.channels), classes: input.classes)
+  }
+
   /// Builds a network that is not in the registry; weights start as PyTorch's defaults.
   ///
   /// - Parameter network: maps [N, height, width, channels] to [N, classes].
@@ -91,6 +100,11 @@ public struct Model: Sendable {
 
   /// The specification's text: `resnet18:width=16`.
   public var name: String { spec.description }
+
+  /// What the specification may set, with the values that it has.
+  public var settings: [(name: String, value: String)] {
+    architecture.parameters.map { ($0.name, spec.parameters[$0.name] ?? $0.defaultValue) }
+  }
 
   /// Number of trainable scalars.
   public var parameterCount: Int {

@@ -1,60 +1,49 @@
 import Adversarial
 import IR
 import Models
+import TestSupport
 import Testing
 
-/// The gradient of the mean cross entropy with respect to the images, in evaluation mode.
-func inputGradientGraph(_ model: Model, batch: Int) throws -> Graph {
-  let builder = GraphBuilder(name: "input-gradient")
+/// The mean cross entropy, the logits, and the loss's gradient for images and parameters.
+func gradientGraph(_ model: Model, batch: Int, _ mode: BatchNormMode) throws -> Graph {
+  let builder = GraphBuilder(name: "gradients")
   let (height, width, channels) = model.imageShape
   let x = try builder.input("x", .f32(batch, height, width, channels), .data)
   let labels = try builder.input("labels", .i32(batch), .data)
-  let logits = try ForwardEmitter(builder: builder, model: model, mode: .eval)(x).logits
+  let emitter = ForwardEmitter(builder: builder, model: model, mode: mode)
+  let logits = try emitter(x).logits
   let loss = try builder.emitOne("mean", [builder.emitOne("cross_entropy", [logits, labels])])
-  builder.output("gradient", try builder.emitOne("gradient", [loss, x]))
+  let parameters = model.parameters.filter(\.isTrainable)
+  let weights = try parameters.map { try builder.input($0.name, .init(.f32, $0.shape), .parameter) }
+  let gradients = try builder.emit("gradient", [loss, x] + weights)
+  for (name, gradient) in zip(["x"] + parameters.map(\.name), gradients) {
+    builder.output("gradient.\(name)", gradient)
+  }
+  builder.output("logits", logits)
+  builder.output("loss", loss)
+  if mode == .train { emitter.outputBufferUpdates() }
   return builder.graph
 }
 
-/// One forward and backward pass of every family against PyTorch in double precision.
+/// One forward and backward pass of every network against PyTorch in double precision.
 @Suite struct GoldenNetworkTests {
-  static let names = [
-    "small-cnn", "resnet18-8", "resnet20-A", "resnet20-B", "resnet32-A", "resnet44-A",
-    "resnet56-A", "vgg16-8", "vgg19-8", "wrn-10-2", "wrn-16-1", "resnet50-4", "densenet121-4",
-  ]
-
-  @Test(arguments: names) func evaluation(_ name: String) throws {
+  @Test(arguments: Golden.networks, [BatchNormMode.eval, .train])
+  func gradients(_ name: String, mode: BatchNormMode) throws {
     let golden = try Golden("network-\(name)")
-    let graph = try EvaluationGraph.build(golden.model, batch: golden.batch)
+    let graph = try gradientGraph(golden.model, batch: golden.batch, mode)
     let result = try TestEngine.compiled.run(graph, golden.inputs())
-    expectClose(result["logits"], try golden.floats("eval.logits"), relative: 1e-5, "logits")
-    expectClose(result["loss"], try golden.floats("eval.loss"), relative: 1e-5, "loss")
-  }
-
-  @Test(arguments: names) func inputGradient(_ name: String) throws {
-    let golden = try Golden("network-\(name)")
-    let graph = try inputGradientGraph(golden.model, batch: golden.batch)
-    let result = try TestEngine.compiled.run(graph, golden.inputs())
-    expectClose(
-      result["gradient"], try golden.images("eval.input_gradient"), relative: 1e-5, "gradient")
-  }
-
-  @Test(arguments: names) func training(_ name: String) throws {
-    let golden = try Golden("network-\(name)")
-    var inputs = try golden.inputs()
-    inputs["lr"] = [0]
-    let graph = try TrainingGraph.build(
-      golden.model, batch: golden.batch, SGDOptions(momentum: 0, weightDecay: 0))
-    let result = try TestEngine.compiled.run(graph, inputs)
-    expectClose(result["loss"], try golden.floats("train.loss"), relative: 1e-5, "loss")
-    try expectSummaries(golden, "train.gradient", result, SGDOptions.stateName)
-    for tensor in golden.file.tensors.map(\.name) where tensor.hasPrefix("train.") {
-      let parameter = String(tensor.dropFirst("train.".count))
-      if parameter.contains("running") {
-        expectClose(result[parameter], try golden.floats(tensor), relative: 1e-5, parameter)
-      } else if parameter.hasSuffix("weight") || parameter.hasSuffix("bias") {
-        let name = SGDOptions.stateName(String(parameter.dropFirst("gradient.".count)))
-        expectClose(result[name], try golden.floats(tensor), relative: 1e-4, name)
+    func expect(_ output: String, _ expected: [Double]) {
+      expectClose(result[output], expected, relative: 1e-5, output)
+    }
+    expect("logits", try golden.floats("\(mode).logits"))
+    expect("loss", try golden.floats("\(mode).loss"))
+    switch mode {
+    case .eval: expect("gradient.x", try golden.images("eval.input_gradient"))
+    case .train:
+      for tensor in golden.file.names where tensor.contains("running") {
+        expect(String(tensor.dropFirst("train.".count)), try golden.floats(tensor))
       }
     }
+    try expectDigest(golden, "\(mode).gradient", result, images: "gradient.x") { "gradient.\($0)" }
   }
 }

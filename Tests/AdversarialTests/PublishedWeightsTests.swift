@@ -3,6 +3,7 @@ import Datasets
 import Foundation
 import Models
 import Storage
+import TestSupport
 import Testing
 
 /// Published ResNet-20 weights on official CIFAR-10 images, against PyTorch.
@@ -28,7 +29,7 @@ import Testing
       "CLAT_DATA and CLAT_WEIGHTS are not set: published weights are not evaluated"))
   func logitsAndAccuracyAreThoseOfPyTorch() throws {
     let (session, test) = try session()
-    let golden = try Safetensors.read(Golden.folder + "/published-resnet20.safetensors")
+    let golden = try Safetensors.read(GoldenFile.folder + "/published-resnet20.safetensors")
     let eight = try Evaluation.run(
       session, test.subset(8), .init(batchSize: 8, keepsImages: true))
     let expected = try #require(golden["logits"]).floats().map(Double.init)
@@ -64,10 +65,10 @@ import Testing
       ImageLayout.interleaved(
         Array(planar[image * size..<(image + 1) * size]), height: 32, width: 32, channels: 3)
     }
-    let graph = try inputGradientGraph(session.model, batch: count)
+    let graph = try gradientGraph(session.model, batch: count, .eval)
     for engine in [TestEngine.compiled, .eager] {
       let result = try engine.run(graph, inputs)
-      expectClose(result["gradient"], expected, relative: 1e-4, "input gradient, \(engine)")
+      expectClose(result["gradient.x"], expected, relative: 1e-4, "input gradient, \(engine)")
     }
   }
 }

@@ -8,7 +8,7 @@ All arithmetic below is float32 with one rounding per operation; README.md has t
 import numpy as np
 import torch
 
-IMAGES, LABELS, START, MOMENTUM = 1000, 1001, 1002, 2000
+IMAGES, LABELS, START, MOMENTUM, PROBE = 1000, 1001, 1002, 2000, 3000
 WEIGHTS_PURPOSE = 1
 MASK = np.uint64(0xFFFFFFFF)
 SHIFT = np.uint64(32)
@@ -45,7 +45,7 @@ def signed(seed, item, shape):
     return np.float32(2) * uniform(seed, item, shape) - np.float32(1)
 
 
-def tensor(seed, index, name, value, norms):
+def tensor(seed, index, name, value, norms, shift):
     module, kind = name.rsplit(".", 1)
     shape = tuple(value.shape)
     if kind == "running_var":
@@ -55,7 +55,8 @@ def tensor(seed, index, name, value, norms):
     if kind == "weight":
         fan_in = int(np.prod(shape[1:]))
         return signed(seed, index, shape) * np.float32(0.7 * np.sqrt(6.0 / fan_in))
-    return signed(seed, index, shape) * np.float32(0.1)
+    values = signed(seed, index, shape) * np.float32(0.1)
+    return values + np.float32(shift) if kind == "bias" and module in norms else values
 
 
 def state_names(model):
@@ -63,12 +64,12 @@ def state_names(model):
     return [n for n in model.state_dict() if not n.endswith("num_batches_tracked")]
 
 
-def load(model, seed):
-    """Fill `model` with derived weights, in place."""
+def load(model, seed, shift=0.0):
+    """Fill `model` with derived weights, in place; `shift` is added to every batch norm's bias."""
     norms = {n for n, m in model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
     state = model.state_dict()
     for index, name in enumerate(state_names(model)):
-        state[name] = torch.from_numpy(tensor(seed, index, name, state[name], norms))
+        state[name] = torch.from_numpy(tensor(seed, index, name, state[name], norms, shift))
     model.load_state_dict(state)
     return model
 
@@ -81,9 +82,14 @@ def momentum(model, seed):
         for name, p in model.named_parameters()}
 
 
-def batch(seed, count, size, classes=10):
-    """Images (count, 3, size, size) in [0, 1) and labels (count)."""
-    images = uniform(seed, IMAGES, (count, 3, size, size))
+def probe(seed, index, shape):
+    """The vector t on which tensor `index` is projected."""
+    return torch.from_numpy(signed(seed, PROBE + index, tuple(shape)))
+
+
+def batch(seed, count, size, classes=10, channels=3):
+    """Images (count, channels, size, size) in [0, 1) and labels (count)."""
+    images = uniform(seed, IMAGES, (count, channels, size, size))
     labels = words(seed, LABELS, count) % np.uint64(classes)
     return torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
 

@@ -22,28 +22,53 @@ LAMBDA, INPUTS_SEED = 0.1, 1
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DTYPE = torch.float64
 
-Case = namedtuple("Case", "network arguments batch size seed")
+# `shift` moves the batch norms' biases: where most units are positive, a deep network has fewer
+# ReLUs that rounding could switch.
+Case = namedtuple("Case", "network arguments batch size seed channels shift",
+                  defaults=(3, 0.0))
 
 # Seeds are those that seeds.py finds.
 NETWORK_CASES = {
     "small-cnn": Case("small-cnn", {}, 4, 32, 1),
     "resnet18-8": Case("resnet18", {"width": 8}, 4, 32, 15),
-    "resnet20-A": Case("resnet20", {"option": "A"}, 2, 32, 1),
-    "resnet20-B": Case("resnet20", {"option": "B"}, 2, 16, 1),
-    "resnet32-A": Case("resnet32", {"option": "A"}, 2, 16, 4),
-    "resnet44-A": Case("resnet44", {"option": "A"}, 2, 16, 1),
-    "resnet56-A": Case("resnet56", {"option": "A"}, 2, 16, 6),
+    "resnet34-4": Case("resnet34", {"width": 4}, 4, 16, 1, shift=1.0),
+    "resnet50-4": Case("resnet50", {"width": 4}, 4, 16, 3, shift=1.0),
+    "resnet101-2": Case("resnet101", {"width": 2}, 4, 16, 1, shift=1.0),
+    "resnet18-imagenet-4": Case("resnet18-imagenet", {"width": 4}, 4, 64, 1, shift=1.0),
+    "resnet34-imagenet-2": Case("resnet34-imagenet", {"width": 2}, 4, 64, 1, shift=1.0),
+    "resnet50-imagenet-4": Case("resnet50-imagenet", {"width": 4}, 4, 64, 1, shift=1.0),
+    "resnet101-imagenet-2": Case("resnet101-imagenet", {"width": 2}, 4, 64, 1, shift=1.0),
+    "preact-resnet18-4": Case("preact-resnet18", {"width": 4}, 4, 16, 1),
+    "preact-resnet18-norm-4": Case(
+        "preact-resnet18", {"width": 4, "final-norm": "yes"}, 4, 16, 3),
+    "preact-resnet34-2": Case("preact-resnet34", {"width": 2}, 4, 16, 1, shift=1.0),
+    "resnet20-A": Case("resnet20", {"shortcut": "A"}, 2, 32, 1),
+    "resnet20-B": Case("resnet20", {"shortcut": "B"}, 2, 16, 1),
+    "resnet32-A": Case("resnet32", {"shortcut": "A"}, 2, 16, 4),
+    "resnet44-A": Case("resnet44", {"shortcut": "A"}, 2, 16, 1),
+    "resnet56-A": Case("resnet56", {"shortcut": "A"}, 2, 16, 6),
     "wrn-10-2": Case("wrn", {"depth": 10, "width": 2}, 2, 16, 2),
     "wrn-16-1": Case("wrn", {"depth": 16, "width": 1}, 2, 32, 1),
+    "wrn-34-1": Case("wrn", {"depth": 34, "width": 1}, 2, 16, 2, shift=1.0),
+    "dm-wrn-16-1": Case("dm-wrn-70-16", {"depth": 16, "width": 1}, 2, 16, 1),
+    "dm-wrn-10-1-relu": Case(
+        "dm-wrn-70-16", {"depth": 10, "width": 1, "activation": "relu"}, 2, 16, 1),
+    "rawrn-4": Case("rawrn-70-16", {"depths": "2/3/1", "width": 8, "stem": 6}, 2, 16, 1),
     "vgg16-8": Case("vgg16", {"width": 8}, 4, 32, 1),
-    "vgg19-8": Case("vgg19", {"width": 8}, 4, 32, 6),
-    "resnet50-4": Case("resnet50", {"width": 4}, 4, 16, 1264),
-    "densenet121-4": Case("densenet121", {"growth": 4}, 4, 16, 169),
+    "vgg19-8": Case("vgg19", {"width": 8}, 4, 32, 2),
+    "vgg16-mlp-4": Case("vgg16-mlp", {"width": 4, "hidden": 24}, 4, 32, 4),
+    "vgg19-mlp-4": Case("vgg19-mlp", {"width": 4, "hidden": 24}, 4, 32, 1),
+    "densenet121-4": Case("densenet121", {"growth": 4}, 4, 16, 22, shift=1.0),
+    "densenet121-imagenet-2": Case(
+        "densenet121-imagenet", {"growth": 2}, 4, 64, 1, shift=1.0),
+    "mnist-madry-4": Case("mnist-madry", {"width": 4, "hidden": 24}, 4, 28, 1, channels=1),
+    "mnist-trades-4": Case(
+        "mnist-trades", {"width": 4, "hidden": 20}, 4, 28, 1, channels=1),
 }
 ATTACK_CASES = {
     "small-cnn": Case("small-cnn", {}, 4, 32, 1),
     "resnet18-8": Case("resnet18", {"width": 8}, 2, 32, 133),
-    "wrn-16-1": Case("wrn", {"depth": 16, "width": 1}, 2, 32, 7),
+    "wrn-16-1": Case("wrn", {"depth": 16, "width": 1}, 2, 32, 100),
 }
 
 
@@ -56,8 +81,10 @@ def perturb(model, noise):
 
 
 def build(case, noise):
-    model = derive.load(NETWORKS[case.network](**case.arguments), case.seed).to(DTYPE).eval()
-    x, y = derive.batch(case.seed, case.batch, case.size)
+    arguments = {k.replace("-", "_"): v for k, v in case.arguments.items()}
+    model = NETWORKS[case.network](**arguments)
+    model = derive.load(model, case.seed, case.shift).to(DTYPE).eval()
+    x, y = derive.batch(case.seed, case.batch, case.size, channels=case.channels)
     return perturb(model, noise), x.to(DTYPE), y
 
 
@@ -76,13 +103,17 @@ def in_full(model, path):
 
 def running(model, prefix):
     norms, state = norm_modules(model), model.state_dict()
+    if not norms:
+        return {}
     return {f"{prefix}.{n}.{k}": state[f"{n}.{k}"].clone()
             for n in (norms[0], norms[-1]) for k in ("running_mean", "running_var")}
 
 
-def summaries(prefix, tensors):
+def digest(prefix, tensors, seed):
+    """Norms, and projections on derived vectors: an error in any tensor changes them."""
+    probes = [derive.probe(seed, i, t.shape).to(DTYPE) for i, t in enumerate(tensors)]
     return {f"{prefix}.l2": torch.stack([t.norm() for t in tensors]),
-            f"{prefix}.sum": torch.stack([t.sum() for t in tensors])}
+            f"{prefix}.projection": torch.stack([(t * p).sum() for t, p in zip(tensors, probes)])}
 
 
 def sort_metadata(path):
@@ -108,10 +139,10 @@ def write(path, tensors, **metadata):
     print(f"{path.name}: {path.stat().st_size} bytes")
 
 
-def describe(case, model):
+def describe(case, model, x):
     return {"network": case.network, "arguments": case.arguments, "seed": str(case.seed),
-            "batch": str(case.batch), "size": str(case.size),
-            "layers": main_path(model, case.size),
+            "batch": str(case.batch), "size": str(case.size), "channels": str(case.channels),
+            "shift": str(case.shift), "layers": main_path(model, x),
             "parameters": [n for n, _ in model.named_parameters()]}
 
 
@@ -127,16 +158,17 @@ def forward_backward(model, x, y):
 def network_golden(case, noise=0.0):
     """Tensors and facts of one network's forward and backward pass in eval and train mode."""
     model, x, y = build(case, noise)
-    facts, path = describe(case, model), main_path(model, x.shape[-1])
-    logits, loss, input_gradient, gradients = forward_backward(model, x, y)
-    tensors = {"eval.logits": logits, "eval.loss": loss, "eval.input_gradient": input_gradient,
-               "eval.input_gradient.tiny_fraction": attacks.tiny_fraction(input_gradient),
-               **summaries("eval.gradient", gradients.values())}
-    logits, loss, _, gradients = forward_backward(model.train(), x, y)
-    tensors |= {"train.logits": logits, "train.loss": loss,
-                **summaries("train.gradient", gradients.values()), **running(model, "train")}
-    tensors |= {f"train.gradient.{n}": gradients[n] for n in in_full(model, path)}
-    return tensors, facts
+    facts = describe(case, model, x)
+    clean = attacks.features(model, x[:1])[1]
+    tensors = {"eval.features": torch.stack([f.norm() for f in clean.values()])}
+    for mode in ("eval", "train"):
+        logits, loss, input_gradient, gradients = forward_backward(
+            model.train(mode == "train"), x, y)
+        if mode == "eval":
+            tensors["eval.input_gradient"] = input_gradient
+        tensors |= {f"{mode}.logits": logits, f"{mode}.loss": loss,
+                    **digest(f"{mode}.gradient", [*gradients.values(), input_gradient], case.seed)}
+    return tensors | running(model, "train"), facts
 
 
 def sgd_golden(model, x, y, seed):
@@ -151,9 +183,9 @@ def sgd_golden(model, x, y, seed):
     optimizer.step()
     updated = dict(model.named_parameters())
     moments = [optimizer.state[p]["momentum_buffer"] for p in updated.values()]
-    full = in_full(model, main_path(model, x.shape[-1]))
-    return {"sgd.loss": loss, **summaries("sgd.updated", updated.values()),
-            **summaries("sgd.momentum", moments), **running(model, "sgd"),
+    full = in_full(model, main_path(model, x))
+    return {"sgd.loss": loss, **digest("sgd.updated", list(updated.values()), seed),
+            **digest("sgd.momentum", moments, seed), **running(model, "sgd"),
             **{f"sgd.updated.{n}": updated[n] for n in full}}
 
 
@@ -182,7 +214,7 @@ def clat_golden(model, x, y, start, selected):
 def attack_golden(case, noise=0.0):
     """Tensors and facts of PGD, criticality, the CLAT step and an adversarial SGD step."""
     model, x, y = build(case, noise)
-    facts = describe(case, model)
+    facts = describe(case, model, x)
     start = derive.start(case.seed, x.float(), attacks.EPSILON).to(DTYPE)
     iterates, losses, tiny = attacks.pgd(model, x, y, start)
     tensors = {"pgd.loss": losses, "pgd.tiny_fraction": tiny,

@@ -1,4 +1,5 @@
 import IR
+import TestSupport
 import Testing
 
 @testable import Models
@@ -43,6 +44,6 @@ import Testing
     let (graph, forward) = try emitted(model, .eval, batch: golden.batch)
     let values = try graph.run(
       golden.tensors(of: model).merging(["images": golden.images(golden.batch)]) { $1 })
-    expectClose(values[forward.logits], golden.values(name))
+    expectClose(values[forward.logits], try golden.values(name))
   }
 }

@@ -18,10 +18,30 @@ extension RunnerTests {
       let list = try #require(try runner.run("models", "--json").json() as? [[String: Any]])
       #expect(list.count > 10)
       for model in list {
-        try fields(model, ["name", "parameters", "flops", "layers", "critical"])
+        try fields(
+          model,
+          [
+            "name", "image", "classes", "parameters", "flops", "layers", "critical", "settings",
+          ])
       }
       let resnet = try #require(list.first { $0["name"] as? String == "resnet18" })
       #expect(resnet["parameters"] as? Int == 11_173_962)
+      let one = try #require(
+        try runner.run("models", "rawrn-70-16:width=8,depths=1/2/1", "--json").json()
+          as? [[String: Any]])
+      #expect(one.count == 1 && one[0]["layers"] as? Int == 9)
+      let rows = try #require(
+        try runner.run("models", "--clat", "--json").json() as? [[String: Any]])
+      #expect(rows.contains { $0["trained"] as? Int == 823_296 })
+      #expect(try runner.run("models", "--clat").output.contains("823296   3.5%   823K   3.4%"))
+    }
+
+    /// Without --image, a network's own.
+    @Test func publishedImages() throws {
+      let arguments = ["inspect", "graph", "--model", "mnist-trades", "--batch", "2"]
+      #expect(try runner.start(arguments).wait().output.contains("f32[2,28,28,1]"))
+      let grey = try runner.start(arguments + ["--image", "20x24x1"]).wait()
+      #expect(grey.output.contains("f32[2,20,24,1]"))
     }
 
     @Test func measurements() throws {

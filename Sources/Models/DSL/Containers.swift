@@ -41,19 +41,24 @@ public struct Block: Module {
 public struct Residual: Module {
   public let body: [any Module]
   public let shortcut: [any Module]
+  public let ending: [any Module]
   public var isContainer: Bool { true }
 
+  /// - Parameter ending: the rest of the body, if its tensors come after the shortcut's.
   public init(
     @ModuleBuilder _ body: () -> [any Module],
-    @ModuleBuilder shortcut: () -> [any Module] = { [] }
+    @ModuleBuilder shortcut: () -> [any Module] = { [] },
+    @ModuleBuilder ending: () -> [any Module] = { [] }
   ) {
     self.body = body()
     self.shortcut = shortcut()
+    self.ending = ending()
   }
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
-    let main = try context.emit(body, x)
+    var main = try context.emit(body, x)
     let other = try context.inBranch(.shortcut) { try context.emit(shortcut, x) }
+    main = try context.emit(ending, main)
     let sum = try context.builder.emitOne("add", [main, other])
     context.trace.advance(main, to: sum)
     context.trace.settle(other)
@@ -61,18 +66,26 @@ public struct Residual: Module {
   }
 }
 
-/// `concat(body(x), x)` along channels (Huang et al. 2017, DenseNet).
+/// `body(x)` beside `x` along channels (Huang et al. 2017, DenseNet).
 ///
 /// The feature of the body's last convolution is what it adds, not the concatenation.
 public struct DenseConnection: Module {
+  /// Where the new channels stand: before those of x, or after them.
+  public enum Placement: Sendable { case before, after }
+
+  public let placement: Placement
   public let body: [any Module]
   public var isContainer: Bool { true }
 
-  public init(@ModuleBuilder _ body: () -> [any Module]) { self.body = body() }
+  public init(_ placement: Placement = .before, @ModuleBuilder _ body: () -> [any Module]) {
+    self.placement = placement
+    self.body = body()
+  }
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
     let new = try context.emit(body, x)
     context.trace.settle(new)
-    return try context.builder.emitOne("concat", [new, x])
+    return try context.builder.emitOne(
+      "concat", placement == .before ? [new, x] : [x, new])
   }
 }

@@ -24,6 +24,7 @@ public struct ZipArchive: Sendable {
   public let entries: [Entry]
   let file: String
   let data: Data
+  private let places: [String: Int]
 
   /// Whether data starts as a ZIP archive does.
   public static func matches(_ data: Data) -> Bool {
@@ -37,6 +38,7 @@ public struct ZipArchive: Sendable {
   public init(_ data: Data, file: String) throws {
     (self.data, self.file) = (data, file)
     entries = try ZipDirectory(data, file: file).entries()
+    places = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
   }
 
   /// - Throws: `StorageError`: `missing`, `damaged`.
@@ -45,7 +47,7 @@ public struct ZipArchive: Sendable {
   }
 
   /// The entry named `name`, or nil.
-  public subscript(name: String) -> Entry? { entries.first { $0.name == name } }
+  public subscript(name: String) -> Entry? { places[name].map { entries[$0] } }
 
   /// The contents of an entry, whose checksum is checked.
   ///

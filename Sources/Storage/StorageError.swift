@@ -58,7 +58,7 @@ public struct StorageError: Error, Equatable, Sendable, CustomStringConvertible 
 func quoted(_ name: String) -> String { "'" + printable(name) + "'" }
 
 /// A text from a file on one line: without control characters, at most 80 characters.
-func printable(_ text: String) -> String {
+public func printable(_ text: String) -> String {
   let clean = text.unicodeScalars.prefix(80).map { scalar in
     scalar.properties.generalCategory == .control ? "?" : String(scalar)
   }

@@ -17,6 +17,12 @@ public struct WeightFile: Sendable {
     (self.file, self.format, self.isOrdered) = (file, format, isOrdered)
   }
 
+  /// Tensors that are there already; `file` is for errors.
+  public init(file: String, _ tensors: [StoredTensor]) {
+    self.init(file: file, format: "memory", isOrdered: false)
+    self.tensors = tensors
+  }
+
   /// Reads weights of any format, which the content tells.
   ///
   /// - Parameter formats: those that are tried, in this order.
@@ -76,8 +82,16 @@ public struct WeightFormat: Sendable {
       let contents = try Safetensors.decode(data, file: file)
       var result = WeightFile(file: file, format: "safetensors", isOrdered: false)
       result.tensors = contents.tensors
-      result.fields = contents.metadata.sorted { $0.key < $1.key }
-        .map { ($0.key, .string($0.value)) }
+      // A checkpoint of clat keeps its texts in one entry.
+      let own = contents.metadata["clat"].flatMap {
+        try? JSONDecoder().decode([String: String].self, from: Data($0.utf8))
+      }
+      let texts = (own ?? [:]).merging(contents.metadata.filter { own == nil || $0.key != "clat" })
+      {
+        one, _ in one
+      }
+      result.fields = texts.sorted { $0.key < $1.key }
+        .map { ($0.key, .string(printable($0.value))) }
       return result
     },
     write: { try Safetensors(tensors: $0, metadata: ["format": "pt"]).write(to: $1) })

@@ -86,6 +86,7 @@ def contents():
                      LEGACY),
         "nested.pth": (nested(), {}), "nested.th": (nested(), LEGACY),
         "protocol4.pth": (nested(), {"pickle_protocol": 4}),
+        "protocol4.th": (network().state_dict(), {"pickle_protocol": 4} | LEGACY),
         "parameters.pth": (dict(network().named_parameters()), {}),
         "list.pth": (list(network().parameters()), {}),
     }

@@ -10,8 +10,8 @@ import Testing
 
   static let names = [
     "zip.pth", "legacy.th", "half.pth", "bfloat16.pth", "double.th", "views.pth", "views.th",
-    "nested.pth", "nested.th", "protocol4.pth", "parameters.pth", "list.pth", "big.pth",
-    "deflated.pth",
+    "nested.pth", "nested.th", "protocol4.pth", "protocol4.th", "parameters.pth", "list.pth",
+    "big.pth", "deflated.pth",
   ]
 
   static func golden(_ name: String) throws -> WeightFile {

@@ -13,7 +13,9 @@ enum TorchFile {
   private static let magic = Data([0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19])
 
   static func matches(_ data: Data) -> Bool {
-    ZipArchive.matches(data) || data.prefix(2).elementsEqual([0x80, 2])
+    ZipArchive.matches(data)
+      || data.first == PickleOperation.proto.rawValue
+        && data.dropFirst().first.map { (2...5).contains($0) } ?? false
   }
 
   /// - Throws: StorageError.damaged that names the file and what is wrong in it.

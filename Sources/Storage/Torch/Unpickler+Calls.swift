@@ -15,17 +15,23 @@ extension Unpickler {
       _ = try Pickle.Global(module: module, name: name)
       return false
     case .reduce, .newobj:
-      let arguments = try items(pop())
+      let arguments = try popItems()
       push(try result(of: pop(), arguments))
     case .newobjEx:
       _ = try pop()
-      let arguments = try items(pop())
+      let arguments = try popItems()
       push(try result(of: pop(), arguments))
     case .build: try build(state: pop())
-    case .binpersid: push(try persistent(items(pop())))
+    case .binpersid: push(try persistent(popItems()))
     default: return false
     }
     return true
+  }
+
+  private mutating func popItems() throws -> [Pickle.Value] {
+    // In two steps: a call that held `self` while it pops would copy the whole stack.
+    let value = try pop()
+    return try items(value)
   }
 
   private func items(_ value: Pickle.Value) throws -> [Pickle.Value] {

@@ -46,13 +46,17 @@ extension RunnerTests {
       let shown = try runner.run("checkpoint", "show", "run", "--tensors")
       for part in [
         "checkpoint of clat", "epoch: 1", "model: small-cnn:width=8", "metrics: epoch 0",
-        "recipe: run/recipe.yaml", "optimizer", "conv1.weight",
+        "run: run (recipe.yaml)", "optimizer", "conv1.weight",
       ] {
         #expect(shown.output.contains(part), "no \(part) in \(shown.output)")
       }
       let object = try runner.run("checkpoint", "show", "run", "--json").object()
       #expect((object["tensors"] as? [Any])?.count ?? 0 > 17)
       #expect(object["checkpoint"] as? Bool == true && object["hash"] is String)
+      // The network of the last checkpoint is that of the run.
+      let parts = try #require(object["parts"] as? [[String: Any]])
+      let weights = try runner.run("checkpoint", "show", "run/weights.safetensors", "--json")
+      #expect(try weights.object()["hash"] as? String == parts[0]["hash"] as? String)
       let name = try #require(runner.checkpoints("run").last)
       var bytes = try runner.bytes("run/checkpoints/" + name)
       bytes[bytes.count - 1] ^= 1

@@ -93,6 +93,17 @@ import Testing
     #expect(
       message { try WeightFile.decode(Data(), file: "f.pth") } == "f.pth: pickle, byte 0: truncated"
     )
+    // Ten terabytes of zeros, of which none are read.
+    let folder = try TestFolder()
+    let sparse = try folder.write("sparse.pth", Data())
+    truncate(sparse, 10 << 40)
+    #expect(message { try WeightFile.read(sparse) }.contains("weights of no known format"))
+    // And ten that a header asks for.
+    var header = safetensors("{}", data: 0)
+    header.append(Data(count: 8))
+    try header.write(to: URL(fileURLWithPath: sparse))
+    truncate(sparse, 10 << 40)
+    #expect(message { try WeightFile.read(sparse) }.contains("bytes of memory"))
     var writer = ZipWriter()
     try writer.add("x.npy", Data(), file: "f")
     #expect(

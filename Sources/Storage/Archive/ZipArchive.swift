@@ -68,20 +68,19 @@ public struct ZipArchive: Sendable {
 
   private func inflated(_ packed: Data, _ entry: Entry) throws -> Data {
     // One byte more, to see what does not end.
-    var output = Data(count: entry.size + 1)
-    do {
-      let stream = try InflateStream(.none)
-      let (read, written) = try packed.withUnsafeBytes { input in
-        try output.withUnsafeMutableBytes { try stream.run(input, into: $0) }
+    let output = try Data.filled(entry.size + 1, file: file) { target in
+      do {
+        let stream = try InflateStream(.none)
+        let (read, written) = try packed.withUnsafeBytes { try stream.run($0, into: target) }
+        guard written <= entry.size else {
+          throw damaged(entry, "expands beyond its \(entry.size) bytes")
+        }
+        guard stream.ended, written == entry.size, read == packed.count else {
+          throw damaged(entry, "\(written) bytes, expected \(entry.size)")
+        }
+      } catch let failure as InflateStream.Failure {
+        throw damaged(entry, failure.problem)
       }
-      guard written <= entry.size else {
-        throw damaged(entry, "expands beyond its \(entry.size) bytes")
-      }
-      guard stream.ended, written == entry.size, read == packed.count else {
-        throw damaged(entry, "\(written) bytes, expected \(entry.size)")
-      }
-    } catch let failure as InflateStream.Failure {
-      throw damaged(entry, failure.problem)
     }
     return output[..<entry.size]
   }

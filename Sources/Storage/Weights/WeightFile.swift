@@ -30,7 +30,13 @@ public struct WeightFile: Sendable {
   public static func read(
     _ path: String, formats: [WeightFormat] = WeightFormat.all
   ) throws -> WeightFile {
-    try decode(InputFile.readAll(path), file: path, formats: formats)
+    let file = try InputFile(path)
+    // What is no file of weights is not read in full to find that out.
+    let start = try file.read(at: 0, count: min(file.size, 1 << 16))
+    guard start.count == file.size || formats.contains(where: { $0.matches(start) }) else {
+      throw unknown(path, formats)
+    }
+    return try decode(file.read(at: 0, count: file.size), file: path, formats: formats)
   }
 
   /// Reads a file's contents from memory.
@@ -39,11 +45,13 @@ public struct WeightFile: Sendable {
   ) throws -> WeightFile {
     // A damaged file is one of the format that its name tells, where its content tells none.
     let format = formats.first { $0.matches(data) } ?? formats.first { $0.isNamed(by: file) }
-    guard let format else {
-      let names = formats.map(\.name).joined(separator: ", ")
-      throw StorageError(.damaged, file: file, "weights of no known format, expected \(names)")
-    }
+    guard let format else { throw unknown(file, formats) }
     return try format.decode(data, file)
+  }
+
+  private static func unknown(_ file: String, _ formats: [WeightFormat]) -> StorageError {
+    let names = formats.map(\.name).joined(separator: ", ")
+    return StorageError(.damaged, file: file, "weights of no known format, expected \(names)")
   }
 }
 

@@ -15,9 +15,7 @@ public struct WeightSummary {
   /// - Throws: `StorageError` for what cannot be read, and for a checkpoint of clat that has changed.
   public init(_ path: String, formats: [WeightFormat] = WeightFormat.all) throws {
     file = try WeightFile.read(path, formats: formats)
-    var hash = ContentHash()
-    for tensor in file.tensors.sorted(by: { $0.name < $1.name }) { hash.add(tensor) }
-    self.hash = hash.description
+    hash = file.tensors.contentHash
     isCheckpoint = file.fields.contains { $0.name == "content" } && file.format == "safetensors"
     let checkpoint = isCheckpoint ? try Checkpoint.read(path) : nil
     run = Self.run(of: path)
@@ -44,7 +42,7 @@ public struct WeightSummary {
         file.parts.map { part in
           [
             "name": .string(part.name), "tensors": .int(part.tensors.count),
-            "parameters": .int(part.elements),
+            "parameters": .int(part.elements), "hash": .string(part.tensors.contentHash),
             "types": .array(part.types.map { .string($0.rawValue) }),
           ]
         }),
@@ -56,6 +54,15 @@ public struct WeightSummary {
           ]
         }),
     ]
+  }
+}
+
+extension [StoredTensor] {
+  /// The hash of names, types, shapes and bytes, in the order of the names.
+  public var contentHash: String {
+    var hash = ContentHash()
+    for tensor in sorted(by: { $0.name < $1.name }) { hash.add(tensor) }
+    return hash.description
   }
 }
 

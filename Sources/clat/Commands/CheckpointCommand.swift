@@ -31,7 +31,7 @@ struct CheckpointCommand: ParsableCommand {
     @Flag(
       help: """
         Print JSON: {file, format, hash, checkpoint, run, metrics, fields, parts: [{name, tensors, \
-        parameters, types}], tensors: [{name, type, shape}]}.
+        parameters, hash, types}], tensors: [{name, type, shape}]}.
         """)
     var json = false
 
@@ -48,7 +48,7 @@ struct CheckpointCommand: ParsableCommand {
       var lines = ["file: \(file.file)"]
       lines.append("format: \(file.format)\(summary.isCheckpoint ? ", checkpoint of clat" : "")")
       lines.append("hash: \(summary.hash)")
-      if let run = summary.run { lines.append("recipe: \(run)/recipe.yaml") }
+      if let run = summary.run { lines.append("run: \(run) (recipe.yaml)") }
       lines += file.fields.map { "\(printable($0.name)): \(text($0.value))" }
       if case .object(let metrics)? = summary.metrics {
         lines.append("metrics: " + metrics.map { "\($0.0) \(text($0.1))" }.joined(separator: ", "))
@@ -62,11 +62,11 @@ struct CheckpointCommand: ParsableCommand {
     }
 
     private static func parts(_ summary: WeightSummary) -> String {
-      var table = Table("part", "tensors", "numbers", "types")
+      var table = Table("part", "tensors", "numbers", "hash", "types")
       for part in summary.file.parts {
         table.add(
           part.name.isEmpty ? "-" : part.name, "\(part.tensors.count)", "\(part.elements)",
-          part.types.map(\.rawValue).joined(separator: " "))
+          part.tensors.contentHash, part.types.map(\.rawValue).joined(separator: " "))
       }
       return table.text
     }

@@ -190,5 +190,8 @@ import Testing
     let file = try WeightSource(folder.path).read()
     try Self.expectAll(try Self.load(file))
     #expect(file.file.hasSuffix("epoch-00001-step-000002.safetensors"))
+    #expect(file.text("model") == "net" && file.text("step") == "2" && file.text("no") == nil)
+    let summary = try WeightSummary(file.file)
+    #expect(summary.isCheckpoint && summary.run == nil && summary.metrics == nil)
   }
 }

@@ -8,13 +8,19 @@ public struct WeightFile: Sendable {
   public var format: String
   /// Under their whole names: the keys of nested dictionaries joined by dots.
   public var tensors: [StoredTensor] = []
-  /// Numbers and texts beside the tensors.
+  /// Numbers and texts beside the tensors; texts of a pickle are cut at 80 characters.
   public var fields: [(name: String, value: JSON)] = []
   /// Whether the tensors stand in the order of the `state_dict`.
   public var isOrdered: Bool
 
   public init(file: String, format: String, isOrdered: Bool) {
     (self.file, self.format, self.isOrdered) = (file, format, isOrdered)
+  }
+
+  /// The text of a field, or nil.
+  public func text(_ name: String) -> String? {
+    if case .string(let text)? = fields.first(where: { $0.name == name })?.value { return text }
+    return nil
   }
 
   /// Tensors that are there already; `file` is for errors.
@@ -99,7 +105,7 @@ public struct WeightFormat: Sendable {
         one, _ in one
       }
       result.fields = texts.sorted { $0.key < $1.key }
-        .map { ($0.key, .string(printable($0.value))) }
+        .map { ($0.key, .string($0.value)) }
       return result
     },
     write: { try Safetensors(tensors: $0, metadata: ["format": "pt"]).write(to: $1) })

@@ -25,11 +25,10 @@ public struct WeightSummary {
 
   /// The folder with a recipe that a file stands in, or in whose `checkpoints` it does.
   private static func run(of path: String) -> String? {
-    let folder = (path as NSString).deletingLastPathComponent
-    let above = (folder as NSString).deletingLastPathComponent
-    return [folder, above].map { $0.isEmpty ? "." : $0 }.first {
-      FileManager.default.fileExists(atPath: $0 + "/recipe.yaml")
-    }
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+    let folder = (parts.last == "checkpoints" ? parts.dropLast() : parts).joined(separator: "/")
+    let place = folder.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : folder
+    return FileManager.default.fileExists(atPath: place + "/recipe.yaml") ? place : nil
   }
 
   /// Everything as one object.

@@ -57,7 +57,7 @@ struct CheckpointCommand: ParsableCommand {
     }
 
     private static func text(_ value: JSON) -> String {
-      if case .string(let text) = value { return text }
+      if case .string(let text) = value { return printable(text) }
       return value.text()
     }
 

@@ -47,29 +47,48 @@ final class InputFile {
 
   /// `count` bytes from byte `offset`, all of which the file is known to have.
   func read(at offset: Int, count: Int) throws -> Data {
-    var data = Data(count: count)
-    var filled = 0
-    while filled < count {
-      let got = data.withUnsafeMutableBytes { target in
-        pread(
-          descriptor, target.baseAddress.map { $0 + filled }, min(count - filled, 1 << 30),
-          off_t(offset + filled))
+    try Data.filled(count, file: path) { target in
+      var filled = 0
+      while filled < count {
+        let rest = UnsafeMutableRawBufferPointer(rebasing: target[filled...])
+        let got = pread(
+          descriptor, rest.baseAddress, min(rest.count, 1 << 30), off_t(offset + filled))
+        if got < 0, errno == EINTR { continue }
+        guard got >= 0 else { throw StorageError.system("read", file: path) }
+        guard got > 0 else {
+          throw StorageError(
+            .damaged, file: path,
+            "ends at byte \(offset + filled) while it is read, expected \(size)")
+        }
+        filled += got
       }
-      if got < 0, errno == EINTR { continue }
-      guard got >= 0 else { throw StorageError.system("read", file: path) }
-      guard got > 0 else {
-        throw StorageError(
-          .damaged, file: path, "ends at byte \(offset + filled) while it is read, expected \(size)"
-        )
-      }
-      filled += got
     }
-    return data
   }
 
   static func readAll(_ path: String) throws -> Data {
     let file = try InputFile(path)
     return try file.read(at: 0, count: file.size)
+  }
+}
+
+extension Data {
+  /// Memory for `count` bytes, which `body` writes.
+  ///
+  /// - Throws: `StorageError.damaged` where the machine has not so much, and what `body` throws.
+  static func filled(
+    _ count: Int, file: String, _ body: (UnsafeMutableRawBufferPointer) throws -> Void
+  ) throws -> Data {
+    guard count <= ProcessInfo.processInfo.physicalMemory, let memory = malloc(Swift.max(1, count))
+    else {
+      throw StorageError(.damaged, file: file, "needs \(count) bytes of memory")
+    }
+    do {
+      try body(UnsafeMutableRawBufferPointer(start: memory, count: count))
+    } catch {
+      free(memory)
+      throw error
+    }
+    return Data(bytesNoCopy: memory, count: count, deallocator: .free)
   }
 }
 

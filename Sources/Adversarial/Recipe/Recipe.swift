@@ -33,7 +33,7 @@ public struct Recipe: Sendable, Equatable {
     /// Normalisation within the network, by channel; none where nil.
     public var mean: [Double]?
     public var std: [Double]?
-    /// A safetensors file with the weights to start from; drawn by `seed` where nil.
+    /// The weights to start from, as `WeightSource` reads it; drawn by `seed` where nil.
     public var weights: String?
   }
 

@@ -21,6 +21,8 @@ public final class Trainer {
   public let data: TrainingData
   public let session: ModelSession
   public let directory: RunDirectory?
+  /// What a user should know of the weights that the run starts from.
+  public private(set) var weightNotes: [String] = []
   /// Called on the thread that trains.
   public var onEvent: (TrainerEvent) -> Void = { _ in }
 
@@ -42,8 +44,9 @@ public final class Trainer {
     let model = try recipe.makeModel(for: data.train)
     session = try ModelSession(
       model, seed: recipe.seed, threads: recipe.threads, convolution: recipe.convolution)
-    if let file = recipe.model.weights {
-      try session.load(Safetensors.read(file).tensors, file: file)
+    if let text = recipe.model.weights {
+      let source = WeightSource(text)
+      weightNotes = try session.load(source.read(), part: source.part)
     }
     if recipe.clat.epochs > 0 {
       let selection = recipe.clat.selection

@@ -10,7 +10,11 @@ extension Split: ExpressibleByArgument {}
 struct ImageOptions: ParsableArguments {
   @OptionGroup var network: ModelOptions
 
-  @Option(help: "Weights as safetensors with PyTorch's names, a checkpoint, or a run's folder.")
+  @Option(
+    help: """
+      Weights: safetensors, a checkpoint of clat or PyTorch (.pth), a run's folder; FILE:PART for one \
+      of several in a file.
+      """)
   var weights: String
 
   @Option(help: "'digits', a CIFAR-10 or CIFAR-100 binary folder, or a .bin file of its records.")

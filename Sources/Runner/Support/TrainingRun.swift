@@ -23,6 +23,7 @@ struct TrainingRun {
     try Failure.blaming(.badData, "recipe") { try check(Trainer(recipe, data: data)) }
     directory = try RunDirectory.create(at: folder, recipe: recipe.text)
     trainer = try Trainer(recipe, data: data, directory: directory)
+    for note in trainer.weightNotes { Output.note("clat: \(note)") }
     log = TrainingLog(epochs: recipe.totalEpochs, print: print)
     resumedFrom = nil
     trainer.onEvent = log.take

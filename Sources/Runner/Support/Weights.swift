@@ -1,30 +1,19 @@
 import Adversarial
-import Foundation
 import Models
 import Storage
 
 /// Reads a model's tensors from a file.
 enum Weights {
-  /// The values by name, in PyTorch's layouts.
+  /// The values by name, in PyTorch's layouts; what the user should know goes to standard error.
   ///
-  /// - Parameter path: a safetensors file, or a run's folder for its latest checkpoint.
-  /// - Throws: Failure where nothing is there; StorageError where it does not fit the model.
-  static func read(_ path: String, _ model: Model) throws -> [String: [Float]] {
-    let file = try locate(path)
-    return try ModelSession.values(Safetensors.read(file).tensors, model, file: file)
-  }
-
-  /// The file itself, or the latest whole checkpoint of a run's folder.
-  static func locate(_ path: String) throws -> String {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw Failure(.missingInput, "\(path): not found, expected weights as safetensors")
-    }
-    guard isFolder.boolValue else { return path }
-    let store = CheckpointStore(folder: path + "/checkpoints")
-    guard let latest = store.latest(warn: { Output.note("clat: \($0)") }) else {
-      throw Failure(.missingInput, "\(path): a folder without a checkpoint, expected weights")
-    }
-    return latest.path
+  /// - Parameter text: as `WeightSource` reads it.
+  /// - Throws: StorageError where nothing is there and where it does not fit the model.
+  static func read(_ text: String, _ model: Model) throws -> [String: [Float]] {
+    let source = WeightSource(text)
+    let file = try source.read(warn: { Output.note("clat: \($0)") })
+    let found = try ModelSession.find(file, part: source.part, model)
+    for note in found.notes { Output.note("clat: \(note)") }
+    return Dictionary(
+      uniqueKeysWithValues: try found.tensors.map { ($0.name, try $0.floats()) })
   }
 }

@@ -32,6 +32,7 @@ public struct RandomStream: Sendable {
   /// What a draw is used for; part of the counter.
   public enum Purpose: UInt32, Sendable {
     case weights = 1, shuffle, augmentation, attackStart, evaluation, selection, criticality
+    case generated = 32
   }
 
   private let key: (UInt32, UInt32)

@@ -59,6 +59,7 @@ struct TrainCommand: ParsableCommand {
       "clat: \(run.trainer.model.name) in \(run.directory.path), \(threads) threads, \(plan)")
     try run.run()
     if json { return try Output.json(run.report) }
+    try Output.line("waiting for data: \((100 * run.log.waitShare).fixed(2)) % of training")
     try Output.line("weights: \(run.weightsPath)")
   }
 

@@ -7,6 +7,7 @@ public struct ConvolutionShape: Hashable, Sendable {
   public var outHeight, outWidth, outChannels: Int
   public var kernelHeight, kernelWidth: Int
   public var strideHeight, strideWidth: Int
+  /// Zeros before the input. Those after it show in the output's extents alone.
   public var padHeight, padWidth: Int
 
   public var kernelTaps: Int { kernelHeight * kernelWidth }
@@ -26,34 +27,32 @@ public struct ConvolutionShape: Hashable, Sendable {
     guard input.rank == 4 else { throw IRError("the input must be NHWC, is \(input)") }
     guard filters.rank == 4 else { throw IRError("the filters must be OIHW, are \(filters)") }
     let (strideHeight, strideWidth) = try types.pair("stride")
-    let (padHeight, padWidth) = try types.pair("pad")
-    guard strideHeight > 0, strideWidth > 0, padHeight >= 0, padWidth >= 0 else {
-      throw IRError("stride must be positive and pad not negative")
-    }
+    let pad = try ConvolutionPadding(types.attributes)
+    guard strideHeight > 0, strideWidth > 0 else { throw IRError("stride must be positive") }
     guard filters.shape[1] == input.shape[3] else {
       throw IRError(
         "the filters take \(filters.shape[1]) channels, the input has \(input.shape[3])")
     }
-    let outHeight = (input.shape[1] + 2 * padHeight - filters.shape[2]) / strideHeight + 1
-    let outWidth = (input.shape[2] + 2 * padWidth - filters.shape[3]) / strideWidth + 1
-    guard input.shape[1] + 2 * padHeight >= filters.shape[2],
-      input.shape[2] + 2 * padWidth >= filters.shape[3]
-    else {
+    let free = (
+      height: input.shape[1] + pad.top + pad.bottom - filters.shape[2],
+      width: input.shape[2] + pad.left + pad.right - filters.shape[3]
+    )
+    guard free.height >= 0, free.width >= 0 else {
       throw IRError("the kernel of \(filters) is larger than the padded input \(input)")
     }
     images = input.shape[0]
     inHeight = input.shape[1]
     inWidth = input.shape[2]
     inChannels = input.shape[3]
-    self.outHeight = outHeight
-    self.outWidth = outWidth
+    outHeight = free.height / strideHeight + 1
+    outWidth = free.width / strideWidth + 1
     outChannels = filters.shape[0]
     kernelHeight = filters.shape[2]
     kernelWidth = filters.shape[3]
     self.strideHeight = strideHeight
     self.strideWidth = strideWidth
-    self.padHeight = padHeight
-    self.padWidth = padWidth
+    padHeight = pad.top
+    padWidth = pad.left
   }
 
   /// - Throws: IRError where the attribute `algorithm` cannot serve the use.
@@ -136,6 +135,21 @@ public struct ConvolutionShape: Hashable, Sendable {
   }
 }
 
+/// The attribute `pad`: [height, width] for both sides, or [top, left, bottom, right].
+private struct ConvolutionPadding {
+  var top, left, bottom, right: Int
+
+  init(_ attributes: Attributes) throws {
+    let pad = attributes.ints("pad")
+    guard pad.count == 2 || pad.count == 4, pad.allSatisfy((0...65536).contains) else {
+      throw IRError(
+        "attribute 'pad' must be [height, width] or [top, left, bottom, right], each from 0 to "
+          + "65536, is \(pad)")
+    }
+    (top, left, bottom, right) = (pad[0], pad[1], pad[pad.count - 2], pad[pad.count - 1])
+  }
+}
+
 private let geometry = [
   AttributeSpec("stride", .ints, default: .ints([1, 1])),
   AttributeSpec("pad", .ints, default: .ints([0, 0])),
@@ -156,6 +170,14 @@ extension OpRegistry {
         [.f32(2, 7, 6, 17), .f32(18, 17, 3, 3)], ["pad": .ints([1, 1]), "stride": .ints([2, 2])],
         differentiable: [0, 1]),
       OpSample([.f32(3, 4, 4, 8), .f32(16, 8, 1, 1)], ["stride": .ints([2, 2])]),
+      OpSample(
+        [.f32(2, 8, 6, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2])], differentiable: [0, 1]),
+      OpSample(
+        [.f32(2, 8, 6, 17), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "algorithm": .string("winograd"),
+        ]),
       OpSample(
         [.f32(1, 6, 6, 2), .f32(3, 2, 5, 3)], ["pad": .ints([2, 0])], differentiable: [0, 1]),
       OpSample(
@@ -216,6 +238,12 @@ extension OpRegistry {
         ["pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([7, 6])]),
       OpSample(
         [.f32(2, 2, 2, 6), .f32(6, 4, 1, 1)], ["stride": .ints([2, 2]), "input": .ints([4, 3])]),
+      OpSample(
+        [.f32(2, 4, 3, 18), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "input": .ints([8, 6]),
+          "algorithm": .string("winograd"),
+        ]),
       OpSample(
         [
           .f32(2, 4, 4, 8), .f32(8, 16, 3, 3), .f32(2, 4, 4, 16), TensorType(.bits, [2, 4, 4, 16]),

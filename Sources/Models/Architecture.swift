@@ -5,6 +5,10 @@ public struct ArchitectureParameter: Sendable {
   /// The values that a parameter takes.
   public enum Values: Sendable {
     case integer(ClosedRange<Int>)
+    /// As many whole numbers as the default has, with slashes between them.
+    case integers(ClosedRange<Int>, count: Int)
+    /// A number from 0 to 1, 1 excluded.
+    case fraction
     case choice([String])
   }
 
@@ -16,6 +20,18 @@ public struct ArchitectureParameter: Sendable {
     _ name: String, _ range: ClosedRange<Int>, default value: Int
   ) -> ArchitectureParameter {
     ArchitectureParameter(name: name, values: .integer(range), defaultValue: "\(value)")
+  }
+
+  static func integers(
+    _ name: String, _ range: ClosedRange<Int>, default values: [Int]
+  ) -> ArchitectureParameter {
+    ArchitectureParameter(
+      name: name, values: .integers(range, count: values.count),
+      defaultValue: values.map(String.init).joined(separator: "/"))
+  }
+
+  static func fraction(_ name: String, default value: Double) -> ArchitectureParameter {
+    ArchitectureParameter(name: name, values: .fraction, defaultValue: "\(value)")
   }
 
   /// Channels of the first stage, or their multiple.
@@ -30,18 +46,31 @@ public struct ArchitectureParameter: Sendable {
   }
 
   fileprivate func check(_ text: String, model: String) throws {
+    guard takes(text) else {
+      throw ModelError("\(model): \(name) must be \(expectation), is '\(text)'")
+    }
+  }
+
+  private func takes(_ text: String) -> Bool {
     switch values {
-    case .integer(let range):
-      guard let value = Int(text), range.contains(value) else {
-        throw ModelError(
-          "\(model): \(name) must be a whole number from \(range.lowerBound) to "
-            + "\(range.upperBound), is '\(text)'")
-      }
-    case .choice(let known):
-      guard known.contains(text) else {
-        throw ModelError(
-          "\(model): \(name) must be \(known.joined(separator: " or ")), is '\(text)'")
-      }
+    case .integer(let range): Int(text).map(range.contains) ?? false
+    case .integers(let range, let count):
+      text.split(separator: "/", omittingEmptySubsequences: false)
+        .filter { Int($0).map(range.contains) ?? false }.count == count
+        && text.count { $0 == "/" } == count - 1
+    case .fraction: Double(text).map { $0 >= 0 && $0 < 1 } ?? false
+    case .choice(let known): known.contains(text)
+    }
+  }
+
+  /// What a value must be, for errors.
+  private var expectation: String {
+    switch values {
+    case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    case .integers(let range, let count):
+      "\(count) whole numbers from \(range.lowerBound) to \(range.upperBound) like \(defaultValue)"
+    case .fraction: "a number from 0 to below 1"
+    case .choice(let known): known.joined(separator: " or ")
     }
   }
 }
@@ -52,6 +81,17 @@ struct Arguments: Sendable {
 
   subscript(name: String) -> String { values[name] ?? "" }
   func int(_ name: String) -> Int { Int(self[name]) ?? 0 }
+  func ints(_ name: String) -> [Int] { self[name].split(separator: "/").compactMap { Int($0) } }
+  func double(_ name: String) -> Double { Double(self[name]) ?? 0 }
+}
+
+/// The images and classes that a network was published for.
+public struct PublishedInput: Sendable, Equatable {
+  public var height, width, channels, classes: Int
+
+  public static let cifar10 = PublishedInput(height: 32, width: 32, channels: 3, classes: 10)
+  public static let mnist = PublishedInput(height: 28, width: 28, channels: 1, classes: 10)
+  public static let imageNet = PublishedInput(height: 224, width: 224, channels: 3, classes: 1000)
 }
 
 /// A family of networks under one name of the registry.
@@ -62,12 +102,14 @@ public struct Architecture: Sendable {
   var initialization = Initialization.torch
   /// Critical layers that the CLAT paper trains, where that is not 5 % rounded up.
   var criticalCount: Int?
+  public var input = PublishedInput.cifar10
   /// The network without normalisation, ending in [N, classes].
   var network: @Sendable (_ arguments: Arguments, _ classes: Int) throws -> Sequential
 
   /// All architectures, one list.
   public static let all: [Architecture] =
-    [smallCNN] + resNets + preActResNets + cifarResNets + wideResNets + vggs + denseNets
+    [smallCNN] + resNets + preActResNets + cifarResNets + wideResNets + deepMindWideResNets + vggs
+    + denseNets + imageNetResNets + mnistNetworks
 
   /// The architecture of a specification, and its parameters with defaults filled in.
   ///

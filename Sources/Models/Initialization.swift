@@ -1,16 +1,23 @@
 import Foundation
 import IR
 
-/// How a family's reference code draws its first weights.
-enum Initialization: Sendable {
-  /// PyTorch's default: weights and biases uniform within 1 / sqrt(fan in), which is
-  /// kaiming_uniform(a = sqrt 5).
-  case torch
-  /// Weights normal with variance 2 / fan in (He et al. 2015); biases as in `torch`.
-  case kaimingNormal
-  /// Convolutions normal with variance 2 / (k * k * output channels), linear weights as in `torch`,
-  /// linear biases zero (Zagoruyko and Komodakis 2016, as TRADES has it).
-  case wideResNet
+/// How a family's reference code draws its first weights. Batch norms start as the identity.
+struct Initialization: Sendable {
+  enum Weights: Sendable {
+    /// PyTorch's default: uniform within 1 / sqrt(fan in), which is kaiming_uniform(a = sqrt 5).
+    case torch
+    /// Normal with variance 2 / fan in (He et al. 2015).
+    case fanIn
+    /// Normal with variance 2 / (k * k * output channels).
+    case fanOut
+    case normal(deviation: Double)
+  }
+
+  enum Biases: Sendable {
+    /// PyTorch's default: uniform within 1 / sqrt(fan in).
+    case torch
+    case constant(Float)
+  }
 
   enum Draw: Equatable {
     case constant(Float)
@@ -18,22 +25,55 @@ enum Initialization: Sendable {
     case normal(deviation: Double)
   }
 
+  var convolutions = Weights.torch
+  var linears = Weights.torch
+  var convolutionBiases = Biases.torch
+  var linearBiases = Biases.torch
+  /// Whether the last linear layer starts as zero.
+  var lastIsZero = false
+
+  static let torch = Initialization()
+  /// akamaster/pytorch_resnet_cifar10.
+  static let kaimingNormal = Initialization(convolutions: .fanIn, linears: .fanIn)
+  /// Zagoruyko and Komodakis 2016, as TRADES has it.
+  static let wideResNet = Initialization(convolutions: .fanOut, linearBiases: .constant(0))
+  /// torchvision.
+  static let imageNetResNet = Initialization(convolutions: .fanOut)
+  /// torchvision.
+  static let imageNetDenseNet = Initialization(convolutions: .fanIn, linearBiases: .constant(0))
+  /// TRADES, for MNIST.
+  static let trades = Initialization(
+    convolutions: .fanIn, convolutionBiases: .constant(0), lastIsZero: true)
+  /// Madry et al. draw again what lies beyond two deviations of 0.1, which leaves 0.88 of them.
+  static let madry = Initialization(
+    convolutions: .normal(deviation: 0.088), linears: .normal(deviation: 0.088),
+    convolutionBiases: .constant(0.1), linearBiases: .constant(0.1))
+
   /// The distribution of a tensor.
   ///
-  /// - Parameter weight: shape of the weight beside a bias; the tensor's own for a weight.
-  func draw(_ kind: ParameterInfo.Kind, weight: [Int]) -> Draw {
+  /// - Parameters:
+  ///   - weight: shape of the weight beside a bias; the tensor's own for a weight.
+  ///   - isLast: whether it belongs to the last linear layer.
+  func draw(_ kind: ParameterInfo.Kind, weight: [Int], isLast: Bool) -> Draw {
     let fanIn = Double(max(1, weight.dropFirst().reduce(1, *)))
+    let isConvolution = weight.count == 4
+    if isLast && lastIsZero { return .constant(0) }
     switch kind {
     case .gamma, .runningVar: return .constant(1)
     case .beta, .runningMean: return .constant(0)
-    case .bias: return self == .wideResNet ? .constant(0) : .uniform(bound: 1 / fanIn.squareRoot())
+    case .bias:
+      switch isConvolution ? convolutionBiases : linearBiases {
+      case .torch: return .uniform(bound: 1 / fanIn.squareRoot())
+      case .constant(let value): return .constant(value)
+      }
     case .weight:
-      switch self {
-      case .kaimingNormal: return .normal(deviation: (2 / fanIn).squareRoot())
-      case .wideResNet where weight.count == 4:
-        let fanOut = Double(weight[0] * weight[2] * weight[3])
+      switch isConvolution ? convolutions : linears {
+      case .torch: return .uniform(bound: 1 / fanIn.squareRoot())
+      case .fanIn: return .normal(deviation: (2 / fanIn).squareRoot())
+      case .fanOut:
+        let fanOut = Double(weight[0] * weight.dropFirst(2).reduce(1, *))
         return .normal(deviation: (2 / fanOut).squareRoot())
-      case .torch, .wideResNet: return .uniform(bound: 1 / fanIn.squareRoot())
+      case .normal(let deviation): return .normal(deviation: deviation)
       }
     }
   }
@@ -47,12 +87,14 @@ extension Model {
   public func initialValues(seed: UInt64) -> [String: [Float]] {
     let stream = RandomStream(seed: seed, epoch: 0, purpose: .weights)
     let shapes = Dictionary(parameters.map { ($0.name, $0.shape) }) { first, _ in first }
+    let last = allLayers.last { $0.kind == .linear }?.name ?? ""
     var values: [String: [Float]] = [:]
     for (item, parameter) in parameters.enumerated() {
       let sibling = parameter.name.dropLast("bias".count) + "weight"
       let weight =
         parameter.kind == .bias ? shapes[String(sibling)] ?? parameter.shape : parameter.shape
-      let draw = architecture.initialization.draw(parameter.kind, weight: weight)
+      let draw = architecture.initialization.draw(
+        parameter.kind, weight: weight, isLast: parameter.name.hasPrefix("\(last)."))
       values[parameter.name] = stream.sample(draw, count: parameter.count, item: item)
     }
     return values

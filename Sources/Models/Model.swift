@@ -41,6 +41,15 @@ public struct Model: Sendable {
     try self.init(spec, architecture, normalize + [network], imageShape, classes)
   }
 
+  /// Builds a network of the registry for the images and classes that it was published for.
+  ///
+  /// - Throws: ModelError where specification and images do not fit.
+  public init(_ spec: ModelSpec) throws {
+    let input = spec.input
+    try self.init(
+      spec, imageShape: (input.height, input.width, input.channels), classes: input.classes)
+  }
+
   /// Builds a network that is not in the registry; weights start as PyTorch's defaults.
   ///
   /// - Parameter network: maps [N, height, width, channels] to [N, classes].

@@ -29,6 +29,12 @@ public struct ModelSpec: Sendable, Hashable, CustomStringConvertible {
     parameters = [:]
   }
 
+  /// The images and classes that the network was published for; CIFAR-10's where it is not in the
+  /// registry.
+  public var input: PublishedInput {
+    (try? Architecture.resolve(self).0.input) ?? .cifar10
+  }
+
   /// The text that reads back as the same specification.
   public var description: String {
     let list = parameters.keys.sorted().map { "\($0)=\(parameters[$0] ?? "")" }

@@ -1,17 +1,19 @@
 """Reference definitions of the networks, for goldens only.
 
 Parameter names, shapes and registration order are those of the repositories that the field loads
-checkpoints from: kuangliu/pytorch-cifar (ResNet-18 and -50, VGG, DenseNet),
-akamaster/pytorch_resnet_cifar10 (ResNet-20 to -56) and TRADES/RobustBench (WideResNet).
+checkpoints from: kuangliu/pytorch-cifar (ResNet-18 to -101, PreAct ResNet, VGG, DenseNet),
+akamaster/pytorch_resnet_cifar10 (ResNet-20 to -56), TRADES/RobustBench (WideResNet, MNIST),
+poloclub/robust-principles (RaWRN), weiaicunzai/pytorch-cifar100 (VGG with three linear layers),
+torchvision (-imagenet).
 
 Every network has `forward(x, taps=None)`. Given a dictionary, it records under the name of each
 main-path convolution the activated feature ("act" tap) in forward order:
   convolution inside a block      after the batch norm and ReLU that follow
-  convolution that ends a block   after the residual add and ReLU; in the pre-activation WideResNet
-                                  after the residual add and the batch norm and ReLU that come next
+  convolution that ends a block   after the residual add and ReLU; in pre-activation networks after
+                                  the residual add and the batch norm and ReLU that come next
   last convolution of a dense     its output: the new channels, before the concatenation
   layer, or of a transition
-Shortcut convolutions and the linear layer are not on the main path.
+Convolutions of shortcuts and of squeeze-excite, and linear layers, are not on the main path.
 
 `python networks.py` prints each network's state_dict, main path and parameter count.
 """
@@ -20,137 +22,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-
-def conv3x3(cin, cout, stride=1, bias=False):
-    return nn.Conv2d(cin, cout, 3, stride=stride, padding=1, bias=bias)
-
-
-def conv1x1(cin, cout, stride=1):
-    return nn.Conv2d(cin, cout, 1, stride=stride, bias=False)
-
-
-def record(taps, name, value):
-    if taps is not None:
-        taps[name] = value
-    return value
-
-
-class PadShortcut(nn.Module):
-    """Option A of He et al.: every second pixel, new channels zero, half before and half after."""
-
-    def __init__(self, cin, cout):
-        super().__init__()
-        self.before = (cout - cin) // 2
-        self.after = cout - cin - self.before
-
-    def forward(self, x):
-        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.before, self.after))
-
-
-class BasicBlock(nn.Module):
-    def __init__(self, name, cin, cout, stride, option):
-        super().__init__()
-        self.name = name
-        self.conv1, self.bn1 = conv3x3(cin, cout, stride), nn.BatchNorm2d(cout)
-        self.conv2, self.bn2 = conv3x3(cout, cout), nn.BatchNorm2d(cout)
-        self.shortcut = nn.Sequential()
-        if stride != 1 or cin != cout:
-            self.shortcut = PadShortcut(cin, cout) if option == "A" else nn.Sequential(
-                conv1x1(cin, cout, stride), nn.BatchNorm2d(cout))
-
-    def forward(self, x, taps):
-        h = record(taps, self.name + ".conv1", F.relu(self.bn1(self.conv1(x))))
-        h = F.relu(self.bn2(self.conv2(h)) + self.shortcut(x))
-        return record(taps, self.name + ".conv2", h)
-
-
-class Bottleneck(nn.Module):
-    def __init__(self, name, cin, channels, stride, option):
-        super().__init__()
-        self.name, cout = name, 4 * channels
-        self.conv1, self.bn1 = conv1x1(cin, channels), nn.BatchNorm2d(channels)
-        self.conv2, self.bn2 = conv3x3(channels, channels, stride), nn.BatchNorm2d(channels)
-        self.conv3, self.bn3 = conv1x1(channels, cout), nn.BatchNorm2d(cout)
-        self.shortcut = nn.Sequential()
-        if stride != 1 or cin != cout:
-            self.shortcut = nn.Sequential(conv1x1(cin, cout, stride), nn.BatchNorm2d(cout))
-
-    def forward(self, x, taps):
-        h = record(taps, self.name + ".conv1", F.relu(self.bn1(self.conv1(x))))
-        h = record(taps, self.name + ".conv2", F.relu(self.bn2(self.conv2(h))))
-        h = F.relu(self.bn3(self.conv3(h)) + self.shortcut(x))
-        return record(taps, self.name + ".conv3", h)
-
-
-class ResNet(nn.Module):
-    """Post-activation ResNet for small images: stem, stages of blocks, pool, linear. A block
-    multiplies its channels by `expansion`."""
-
-    def __init__(self, blocks, width, option, classes=10, block=BasicBlock, expansion=1):
-        super().__init__()
-        self.conv1, self.bn1 = conv3x3(3, width), nn.BatchNorm2d(width)
-        self.stages, cin = len(blocks), width
-        for s, count in enumerate(blocks):
-            cout, stage = width * 2 ** s, []
-            for b in range(count):
-                stride = 2 if s > 0 and b == 0 else 1
-                stage.append(block(f"layer{s + 1}.{b}", cin, cout, stride, option))
-                cin = cout * expansion
-            setattr(self, f"layer{s + 1}", nn.Sequential(*stage))
-        self.linear = nn.Linear(cin, classes)
-
-    def forward(self, x, taps=None):
-        x = record(taps, "conv1", F.relu(self.bn1(self.conv1(x))))
-        for s in range(self.stages):
-            for block in getattr(self, f"layer{s + 1}"):
-                x = block(x, taps)
-        return self.linear(x.mean((2, 3)))
-
-
-class WideBlock(nn.Module):
-    def __init__(self, cin, cout, stride):
-        super().__init__()
-        self.equal = cin == cout
-        self.bn1, self.conv1 = nn.BatchNorm2d(cin), conv3x3(cin, cout, stride)
-        self.bn2, self.conv2 = nn.BatchNorm2d(cout), conv3x3(cout, cout)
-        if not self.equal:
-            self.convShortcut = conv1x1(cin, cout, stride)
-
-
-class WideStage(nn.Module):
-    def __init__(self, count, cin, cout, stride):
-        super().__init__()
-        self.layer = nn.Sequential(*[
-            WideBlock(cin if b == 0 else cout, cout, stride if b == 0 else 1)
-            for b in range(count)])
-
-
-class WideResNet(nn.Module):
-    """Pre-activation WideResNet-depth-widen. Where a block changes the channel count, its shortcut
-    convolution reads the activated input; otherwise the shortcut is the raw input."""
-
-    def __init__(self, depth, widen, classes=10):
-        super().__init__()
-        count, channels = (depth - 4) // 6, [16, 16 * widen, 32 * widen, 64 * widen]
-        assert 6 * count + 4 == depth
-        self.conv1 = conv3x3(3, 16)
-        for s in range(3):
-            stage = WideStage(count, channels[s], channels[s + 1], 1 if s == 0 else 2)
-            setattr(self, f"block{s + 1}", stage)
-        self.bn1, self.fc = nn.BatchNorm2d(channels[3]), nn.Linear(channels[3], classes)
-
-    def forward(self, x, taps=None):
-        x, last = self.conv1(x), "conv1"
-        for s in range(3):
-            for b, block in enumerate(getattr(self, f"block{s + 1}").layer):
-                name = f"block{s + 1}.layer.{b}"
-                a = record(taps, last, F.relu(block.bn1(x)))
-                h = record(taps, name + ".conv1", F.relu(block.bn2(block.conv1(a))))
-                x = block.conv2(h) + (x if block.equal else block.convShortcut(a))
-                last = name + ".conv2"
-        a = record(taps, last, F.relu(self.bn1(x)))
-        return self.fc(a.mean((2, 3)))
-
+from residual import (Bottleneck, DeepMindWideResNet, PreActResNet, ResNet, WideResNet, conv1x1,
+                      conv3x3, record)
 
 VGG_STAGES = {
     16: [[1] * 2, [2] * 2, [4] * 3, [8] * 3, [8] * 3],
@@ -159,9 +32,10 @@ VGG_STAGES = {
 
 
 class VGG(nn.Module):
-    """VGG with batch norm; `features` is one flat sequence of conv, bn, relu and 2x2 max pool."""
+    """VGG with batch norm; `features` is one flat sequence of conv, bn, relu and 2x2 max pool. With
+    `hidden`, three linear layers follow, with dropout between them."""
 
-    def __init__(self, depth, width, classes=10):
+    def __init__(self, depth, width, hidden=None, dropout=0.5, classes=10):
         super().__init__()
         layers, cin = [], 3
         for stage in VGG_STAGES[depth]:
@@ -170,7 +44,10 @@ class VGG(nn.Module):
                 layers += [conv3x3(cin, cout, bias=True), nn.BatchNorm2d(cout), nn.ReLU()]
                 cin = cout
             layers.append(nn.MaxPool2d(2))
-        self.features, self.classifier = nn.Sequential(*layers), nn.Linear(cin, classes)
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Linear(cin, classes) if hidden is None else nn.Sequential(
+            nn.Linear(cin, hidden), nn.ReLU(), nn.Dropout(dropout),
+            nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, classes))
 
     def forward(self, x, taps=None):
         for index, layer in enumerate(self.features):
@@ -181,16 +58,29 @@ class VGG(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    def __init__(self, cin, growth):
+    def __init__(self, cin, growth, norm):
         super().__init__()
-        self.bn1, self.conv1 = nn.BatchNorm2d(cin), conv1x1(cin, 4 * growth)
-        self.bn2, self.conv2 = nn.BatchNorm2d(4 * growth), conv3x3(4 * growth, growth)
+        self.norms = [norm + "1", norm + "2"]
+        setattr(self, self.norms[0], nn.BatchNorm2d(cin))
+        self.conv1 = conv1x1(cin, 4 * growth)
+        setattr(self, self.norms[1], nn.BatchNorm2d(4 * growth))
+        self.conv2 = conv3x3(4 * growth, growth)
+
+    def forward(self, x, name, taps):
+        first, second = (getattr(self, n) for n in self.norms)
+        h = record(taps, name + ".conv1", F.relu(second(self.conv1(F.relu(first(x))))))
+        return record(taps, name + ".conv2", self.conv2(h))
 
 
 class Transition(nn.Module):
-    def __init__(self, cin, cout):
+    def __init__(self, cin, cout, norm):
         super().__init__()
-        self.bn, self.conv = nn.BatchNorm2d(cin), conv1x1(cin, cout)
+        setattr(self, norm, nn.BatchNorm2d(cin))
+        self.norm_name, self.conv = norm, conv1x1(cin, cout)
+
+    def forward(self, x, name, taps):
+        x = self.conv(F.relu(getattr(self, self.norm_name)(x)))
+        return F.avg_pool2d(record(taps, name + ".conv", x), 2)
 
 
 class DenseNet(nn.Module):
@@ -202,28 +92,60 @@ class DenseNet(nn.Module):
         channels = 2 * growth
         self.conv1, self.stages = conv3x3(3, channels), len(layers)
         for s, count in enumerate(layers):
-            stage = [DenseLayer(channels + i * growth, growth) for i in range(count)]
+            stage = [DenseLayer(channels + i * growth, growth, "bn") for i in range(count)]
             setattr(self, f"dense{s + 1}", nn.Sequential(*stage))
             channels += count * growth
             if s + 1 < self.stages:
-                setattr(self, f"trans{s + 1}", Transition(channels, channels // 2))
+                setattr(self, f"trans{s + 1}", Transition(channels, channels // 2, "bn"))
                 channels //= 2
         self.bn, self.linear = nn.BatchNorm2d(channels), nn.Linear(channels, classes)
 
     def forward(self, x, taps=None):
         x = self.conv1(x)
+        record(taps, "conv1", F.relu(self.dense1[0].bn1(x)))
         for s in range(self.stages):
             for i, layer in enumerate(getattr(self, f"dense{s + 1}")):
-                name, a = f"dense{s + 1}.{i}", F.relu(layer.bn1(x))
-                if s == 0 and i == 0:
-                    record(taps, "conv1", a)
-                h = record(taps, name + ".conv1", F.relu(layer.bn2(layer.conv1(a))))
-                x = torch.cat([record(taps, name + ".conv2", layer.conv2(h)), x], 1)
+                x = torch.cat([layer(x, f"dense{s + 1}.{i}", taps), x], 1)
             if s + 1 < self.stages:
-                between = getattr(self, f"trans{s + 1}")
-                x = record(taps, f"trans{s + 1}.conv", between.conv(F.relu(between.bn(x))))
-                x = F.avg_pool2d(x, 2)
+                x = getattr(self, f"trans{s + 1}")(x, f"trans{s + 1}", taps)
         return self.linear(F.relu(self.bn(x)).mean((2, 3)))
+
+
+class ImageNetDenseNet(nn.Module):
+    """The same for ImageNet, with torchvision's names; new channels come after the old ones."""
+
+    def __init__(self, layers, growth, classes=10):
+        super().__init__()
+        channels = 2 * growth
+        self.features = nn.Sequential()
+        add = self.features.add_module
+        add("conv0", nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False))
+        add("norm0", nn.BatchNorm2d(channels))
+        for s, count in enumerate(layers):
+            block = nn.Module()
+            for i in range(count):
+                layer = DenseLayer(channels + i * growth, growth, "norm")
+                block.add_module(f"denselayer{i + 1}", layer)
+            add(f"denseblock{s + 1}", block)
+            channels += count * growth
+            if s + 1 < len(layers):
+                add(f"transition{s + 1}", Transition(channels, channels // 2, "norm"))
+                channels //= 2
+        add("norm5", nn.BatchNorm2d(channels))
+        self.classifier = nn.Linear(channels, classes)
+
+    def forward(self, x, taps=None):
+        parts = dict(self.features.named_children())
+        x = F.relu(parts["norm0"](parts["conv0"](x)))
+        record(taps, "features.conv0", x)
+        x = F.max_pool2d(x, 3, stride=2, padding=1)
+        for name, part in list(parts.items())[2:-1]:
+            if isinstance(part, Transition):
+                x = part(x, f"features.{name}", taps)
+                continue
+            for inner, layer in part.named_children():
+                x = torch.cat([x, layer(x, f"features.{name}.{inner}", taps)], 1)
+        return self.classifier(F.relu(parts["norm5"](x)).mean((2, 3)))
 
 
 class SmallCNN(nn.Module):
@@ -241,36 +163,113 @@ class SmallCNN(nn.Module):
         return self.linear(x.mean((2, 3)))
 
 
+class MadryCNN(nn.Module):
+    """For MNIST: two 5x5 convolutions, each with ReLU and 2x2 max pool, and two linear layers."""
+
+    def __init__(self, width, hidden, size=28, classes=10):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, width, 5, padding=2)
+        self.conv2 = nn.Conv2d(width, 2 * width, 5, padding=2)
+        self.fc1 = nn.Linear(2 * width * (size // 4) ** 2, hidden)
+        self.fc2 = nn.Linear(hidden, classes)
+
+    def forward(self, x, taps=None):
+        for i in "12":
+            x = record(taps, "conv" + i, F.relu(getattr(self, "conv" + i)(x)))
+            x = F.max_pool2d(x, 2)
+        return self.fc2(F.relu(self.fc1(x.flatten(1))))
+
+
+class TradesCNN(nn.Module):
+    """For MNIST: twice two 3x3 convolutions without padding and a 2x2 max pool, then three linear
+    layers with dropout after the first."""
+
+    def __init__(self, width, hidden, dropout=0.5, size=28, classes=10):
+        super().__init__()
+        self.feature_extractor, self.classifier = nn.Module(), nn.Module()
+        channels = [1, width, width, 2 * width, 2 * width]
+        for i in range(4):
+            conv = nn.Conv2d(channels[i], channels[i + 1], 3)
+            self.feature_extractor.add_module(f"conv{i + 1}", conv)
+        side = ((size - 4) // 2 - 4) // 2
+        features = [channels[4] * side * side, hidden, hidden, classes]
+        for i in range(3):
+            self.classifier.add_module(f"fc{i + 1}", nn.Linear(features[i], features[i + 1]))
+        self.dropout = dropout
+
+    def forward(self, x, taps=None):
+        for i, conv in enumerate(self.feature_extractor.children()):
+            x = record(taps, f"feature_extractor.conv{i + 1}", F.relu(conv(x)))
+            x = F.max_pool2d(x, 2) if i % 2 else x
+        linear = self.classifier
+        x = F.dropout(F.relu(linear.fc1(x.flatten(1))), self.dropout, self.training)
+        return linear.fc3(F.relu(linear.fc2(x)))
+
+
 def cifar_resnet(depth, option="A", width=16):
     return ResNet([(depth - 2) // 6] * 3, width, option)
 
 
+def resnet(blocks, bottleneck=False, **fixed):
+    options = {"block": Bottleneck} if bottleneck else {}
+    return lambda width=64, classes=10: ResNet(blocks, width, classes=classes, **options, **fixed)
+
+
+def vgg(depth):
+    return lambda width=64, **k: VGG(depth, width, **k)
+
+
+def vgg_mlp(depth):
+    return lambda width=64, hidden=4096, dropout=0.5, **k: VGG(depth, width, hidden, dropout, **k)
+
+
+def dm_wrn(depth=70, width=16, activation="silu", **k):
+    count, widths = (depth - 4) // 6, [16 * width, 32 * width, 64 * width]
+    return DeepMindWideResNet(16, [count] * 3, widths, getattr(F, activation), **k)
+
+
+def rawrn(stem=96, depths="30/31/10", width=216, **k):
+    return DeepMindWideResNet(stem, [int(d) for d in depths.split("/")],
+                              [width, 2 * width, 4 * width], F.silu, 0.01, 0.25, **k)
+
+
+RESNETS = {18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3], 101: [3, 4, 23, 3]}
+
 NETWORKS = {
-    "resnet18": lambda width=64: ResNet([2, 2, 2, 2], width, "B"),
-    "resnet50": lambda width=64: ResNet(
-        [3, 4, 6, 3], width, "B", block=Bottleneck, expansion=4),
+    **{f"resnet{d}": resnet(blocks, d >= 50) for d, blocks in RESNETS.items()},
+    **{f"resnet{d}-imagenet": resnet(blocks, d >= 50, imagenet=True)
+       for d, blocks in RESNETS.items()},
+    "preact-resnet18": lambda width=64, final_norm="no", **k: PreActResNet(
+        [2, 2, 2, 2], width, final_norm == "yes", **k),
     "resnet20": lambda **k: cifar_resnet(20, **k),
     "resnet32": lambda **k: cifar_resnet(32, **k),
     "resnet44": lambda **k: cifar_resnet(44, **k),
     "resnet56": lambda **k: cifar_resnet(56, **k),
-    "wrn": lambda depth=34, width=10: WideResNet(depth, width),
-    "vgg16": lambda width=64: VGG(16, width),
-    "vgg19": lambda width=64: VGG(19, width),
-    "densenet121": lambda growth=32: DenseNet([6, 12, 24, 16], growth),
+    "wrn": lambda depth=34, width=10, **k: WideResNet(depth, width, **k),
+    "dm-wrn-70-16": dm_wrn,
+    "rawrn-70-16": rawrn,
+    "vgg16": vgg(16),
+    "vgg19": vgg(19),
+    "vgg16-mlp": vgg_mlp(16),
+    "vgg19-mlp": vgg_mlp(19),
+    "densenet121": lambda growth=32, **k: DenseNet([6, 12, 24, 16], growth, **k),
+    "densenet121-imagenet": lambda growth=32, **k: ImageNetDenseNet([6, 12, 24, 16], growth, **k),
     "small-cnn": lambda: SmallCNN(),
+    "mnist-madry": lambda width=32, hidden=1024, **k: MadryCNN(width, hidden, **k),
+    "mnist-trades": lambda width=32, hidden=200, **k: TradesCNN(width, hidden, **k),
 }
 
 
-def main_path(model, size=32):
+def main_path(model, images):
     """Names of the main-path convolutions in forward order, as the taps record them."""
     training, taps = model.training, {}
     with torch.no_grad():
-        model.eval()(torch.zeros(1, 3, size, size, dtype=next(model.parameters()).dtype), taps)
+        model.eval()(images[:1], taps)
     model.train(training)
     return list(taps)
 
 
-def show(name, **parameters):
+def show(name, images=(3, 32, 32), **parameters):
     model = NETWORKS[name](**parameters)
     label = ":".join([name, ",".join(f"{k}={v}" for k, v in parameters.items())]).rstrip(":")
     count = sum(p.numel() for p in model.parameters())
@@ -281,21 +280,16 @@ def show(name, **parameters):
         if not key.endswith("num_batches_tracked"):
             print(f"  {index:3d} {key} {list(value.shape)}")
             index += 1
-    print("main path: " + ", ".join(f"{i} {n}" for i, n in enumerate(main_path(model))))
+    path = main_path(model, torch.zeros(1, *images))
+    print("main path: " + ", ".join(f"{i} {n}" for i, n in enumerate(path)))
 
 
 if __name__ == "__main__":
-    show("small-cnn")
-    show("resnet18")
-    show("resnet18", width=8)
-    show("resnet50")
-    show("densenet121")
-    show("resnet20")
+    for network in NETWORKS:
+        mnist, imagenet = network.startswith("mnist"), network.endswith("imagenet")
+        size = (1, 28, 28) if mnist else (3, 224, 224) if imagenet else (3, 32, 32)
+        show(network, size, **({"classes": 1000} if imagenet else {}))
     show("resnet20", option="B")
-    for depth in (32, 44, 56):
-        show(f"resnet{depth}")
-    for depth, width in ((10, 1), (16, 1), (10, 2), (34, 1), (28, 10), (34, 10)):
+    for depth, width in ((10, 1), (16, 1), (10, 2), (34, 1), (28, 10), (70, 16)):
         show("wrn", depth=depth, width=width)
-    show("vgg16")
-    show("vgg19")
-    show("vgg16", width=8)
+    show("preact-resnet18", final_norm="yes")

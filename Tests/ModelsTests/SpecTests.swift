@@ -18,6 +18,10 @@ import Testing
     ("resnet18:width=none", "resnet18: width must be a whole number from 1 to 4096, is 'none'"),
     ("resnet18:width=0", "resnet18: width must be a whole number from 1 to 4096, is '0'"),
     ("resnet20:shortcut=C", "resnet20: shortcut must be A or B, is 'C'"),
+    (
+      "rawrn-70-16:depths=1/2",
+      "rawrn-70-16: depths must be 3 whole numbers from 1 to 1000 like 30/31/10, is '1/2'"
+    ),
     ("resnet18:width", "model 'resnet18:width': expected parameter=value, found 'width'"),
     (
       "resnet18:width=8,width=9",

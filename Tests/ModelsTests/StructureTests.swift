@@ -4,15 +4,17 @@ import Testing
 @testable import Models
 
 @Suite struct StructureTests {
-  /// Published counts: RN18, RN50, WRN and DN121 from the repositories whose names we use; the
-  /// others from PyTorch under the definitions in Tests/Golden/networks.py.
+  /// Published counts, where the source gives them (torchvision's list; RN18, RN50, DN121, WRN and
+  /// VGG-19 of the CLAT paper); the others from PyTorch under Tests/Golden/networks.py.
   @Test(arguments: [
     ("small-cnn", 24_346), ("resnet18", 11_173_962), ("resnet18:width=8", 176_402),
-    ("resnet34", 21_282_122), ("resnet50", 23_520_842), ("preact-resnet18", 11_171_146),
+    ("resnet34", 21_282_122), ("resnet50", 23_520_842), ("resnet101", 42_512_970),
+    ("preact-resnet18", 11_171_146), ("preact-resnet18:final-norm=yes", 11_172_170),
     ("resnet20", 269_722), ("resnet20:shortcut=B", 272_474), ("resnet32", 464_154),
     ("resnet44", 658_586), ("resnet56", 853_018), ("wrn:depth=10,width=1", 77_850),
     ("wrn-16-1", 175_066), ("wrn-10-2", 303_706), ("wrn:depth=34,width=1", 466_714),
-    ("wrn-28-10", 36_479_194), ("wrn-34-10", 46_160_474), ("vgg16", 14_728_266),
+    ("wrn-28-10", 36_479_194), ("wrn-34-10", 46_160_474), ("wrn-70-16", 266_796_506),
+    ("dm-wrn-28-10", 36_479_194), ("dm-wrn-70-16", 266_796_506), ("vgg16", 14_728_266),
     ("vgg19", 20_040_522), ("densenet121", 6_956_298),
   ])
   func parameterCounts(name: String, count: Int) throws {
@@ -20,9 +22,27 @@ import Testing
   }
 
   @Test(arguments: [
+    ("resnet18-imagenet", 11_689_512), ("resnet34-imagenet", 21_797_672),
+    ("resnet50-imagenet", 25_557_032), ("resnet101-imagenet", 44_549_160),
+    ("densenet121-imagenet", 7_978_856), ("mnist-madry", 3_274_634), ("resnet18", 11_173_962),
+  ])
+  func publishedInputs(name: String, count: Int) throws {
+    let spec = try ModelSpec(name)
+    #expect(try Model(spec).parameterCount == count)
+    #expect(try Model(spec).classes == spec.input.classes)
+  }
+
+  @Test(arguments: [("resnet18", 11_220_132), ("resnet50", 23_705_252)])
+  func hundredClasses(name: String, count: Int) throws {
+    #expect(try makeModel(name, classes: 100).parameterCount == count)
+  }
+
+  @Test(arguments: [
     ("resnet18", 17, 20, 1), ("vgg19", 16, 16, 1), ("wrn-34-10", 31, 34, 2),
     ("resnet50", 49, 53, 3), ("wrn-70-16", 67, 70, 4), ("densenet121", 120, 120, 5),
-    ("resnet20", 19, 19, 1),
+    ("resnet20", 19, 19, 1), ("resnet101", 100, 104, 5), ("preact-resnet18", 17, 20, 1),
+    ("resnet50-imagenet", 49, 53, 3), ("densenet121-imagenet", 120, 120, 5),
+    ("dm-wrn-70-16", 67, 70, 4),
   ])
   func layerCounts(name: String, main: Int, convolutions: Int, critical: Int) throws {
     let model = try makeModel(name)

@@ -1,88 +1,83 @@
-// ResNet for small images (He et al. 2015), with the names of kuangliu/pytorch-cifar.
+// ResNet (He et al. 2015) in its three published forms, each with the names of the code whose
+// weights circulate: kuangliu/pytorch-cifar, torchvision (ImageNet), and
+// akamaster/pytorch_resnet_cifar10.
 
 extension Architecture {
-  static let resNets: [Architecture] = [
-    resNet("resnet18", blocks: [2, 2, 2, 2], basicBlock),
-    resNet("resnet34", blocks: [3, 4, 6, 3], basicBlock),
-    resNet("resnet50", blocks: [3, 4, 6, 3], bottleneck),
+  static let resNets: [Architecture] = ResNet.all.map { net in
+    Architecture(name: "resnet\(net.depth)", parameters: [.width(64)]) { arguments, classes in
+      net.network(
+        smallImageStem(arguments.int("width")), arguments.int("width"),
+        .projection(named: "shortcut"), Linear("linear", features: classes))
+    }
+  }
+
+  static let imageNetResNets: [Architecture] = ResNet.all.map { net in
+    Architecture(
+      name: "resnet\(net.depth)-imagenet", parameters: [.width(64)],
+      initialization: .imageNetResNet, input: .imageNet
+    ) { arguments, classes in
+      net.network(
+        imageNetStem("conv1", "bn1", arguments.int("width")), arguments.int("width"),
+        .projection(named: "downsample"), Linear("fc", features: classes))
+    }
+  }
+
+  /// Three stages of (depth - 2) / 6 blocks, from 16 channels.
+  static let cifarResNets: [Architecture] = [20, 32, 44, 56].map { depth in
+    let net = ResNet(depth: depth, block: .basic, blocks: Array(repeating: (depth - 2) / 6, count: 3))
+    return Architecture(
+      name: "resnet\(depth)",
+      parameters: [.width(16), .choice("shortcut", ["A", "B"], default: "A")],
+      initialization: .kaimingNormal
+    ) { arguments, classes in
+      net.network(
+        smallImageStem(arguments.int("width")), arguments.int("width"),
+        arguments["shortcut"] == "A" ? .padding : .projection(named: "shortcut"),
+        Linear("linear", features: classes))
+    }
+  }
+}
+
+/// Stages of residual blocks between a stem and a linear layer.
+private struct ResNet: Sendable {
+  var depth: Int
+  var block: ResidualBlock
+  /// By stage.
+  var blocks: [Int]
+
+  static let all = [
+    ResNet(depth: 18, block: .basic, blocks: [2, 2, 2, 2]),
+    ResNet(depth: 34, block: .basic, blocks: [3, 4, 6, 3]),
+    ResNet(depth: 50, block: .bottleneck, blocks: [3, 4, 6, 3]),
+    ResNet(depth: 101, block: .bottleneck, blocks: [3, 4, 23, 3]),
   ]
 
-  private static func resNet(
-    _ name: String, blocks: [Int], _ block: @escaping @Sendable (BlockShape) -> Block
-  ) -> Architecture {
-    Architecture(name: name, parameters: [.width(64)]) { arguments, classes in
-      let width = arguments.int("width")
-      return Sequential {
-        Conv2d("conv1", channels: width, kernel: 3, padding: 1)
-        BatchNorm2d("bn1")
-        ReLU()
-        for shape in BlockShape.stages(blocks, width: width) { block(shape) }
-        GlobalAvgPool()
-        Linear("linear", features: classes)
-      }
+  func network(
+    _ stem: Sequential, _ width: Int, _ shortcut: Shortcut, _ linear: Linear
+  ) -> Sequential {
+    Sequential {
+      stem
+      for shape in BlockShape.stages(blocks, width: width) { block.module(shape, shortcut) }
+      GlobalAvgPool()
+      linear
     }
   }
 }
 
-/// A residual block's place and size.
-struct BlockShape: Sendable {
-  var name: String
-  /// Whether the block is the first of its stage, and of the network.
-  var isFirstOfStage, isFirst: Bool
-  /// Channels inside the block; those before it follow from its place.
-  var channels, stride: Int
-
-  /// Stages named layer1, layer2, ...; each doubles the channels and, but for the first, halves the
-  /// image.
-  static func stages(_ blocks: [Int], width: Int) -> [BlockShape] {
-    blocks.enumerated().flatMap { stage, count in
-      (0..<count).map { index in
-        BlockShape(
-          name: "layer\(stage + 1).\(index)", isFirstOfStage: index == 0,
-          isFirst: stage == 0 && index == 0, channels: width << stage,
-          stride: stage > 0 && index == 0 ? 2 : 1)
-      }
-    }
-  }
-}
-
-@Sendable private func basicBlock(_ shape: BlockShape) -> Block {
-  Block(shape.name) {
-    Residual {
-      Conv2d("conv1", channels: shape.channels, kernel: 3, stride: shape.stride, padding: 1)
-      BatchNorm2d("bn1")
-      ReLU()
-      Conv2d("conv2", channels: shape.channels, kernel: 3, padding: 1)
-      BatchNorm2d("bn2")
-    } shortcut: {
-      if shape.stride > 1 { projection(channels: shape.channels, stride: shape.stride) }
-    }
+private func smallImageStem(_ channels: Int) -> Sequential {
+  Sequential {
+    Conv2d("conv1", channels: channels, kernel: 3, padding: 1)
+    BatchNorm2d("bn1")
     ReLU()
   }
 }
 
-@Sendable private func bottleneck(_ shape: BlockShape) -> Block {
-  Block(shape.name) {
-    Residual {
-      Conv2d("conv1", channels: shape.channels, kernel: 1)
-      BatchNorm2d("bn1")
-      ReLU()
-      Conv2d("conv2", channels: shape.channels, kernel: 3, stride: shape.stride, padding: 1)
-      BatchNorm2d("bn2")
-      ReLU()
-      Conv2d("conv3", channels: 4 * shape.channels, kernel: 1)
-      BatchNorm2d("bn3")
-    } shortcut: {
-      if shape.isFirstOfStage { projection(channels: 4 * shape.channels, stride: shape.stride) }
-    }
+/// The first layers of networks for ImageNet; they divide the image's sides by four.
+func imageNetStem(_ convolution: String, _ norm: String, _ channels: Int) -> Sequential {
+  Sequential {
+    Conv2d(convolution, channels: channels, kernel: 7, stride: 2, padding: 3)
+    BatchNorm2d(norm)
     ReLU()
-  }
-}
-
-/// The shortcut of option B: a 1x1 convolution and a batch norm.
-func projection(channels: Int, stride: Int) -> Sequential {
-  Sequential("shortcut") {
-    Conv2d(channels: channels, kernel: 1, stride: stride)
-    BatchNorm2d()
+    MaxPool2d(kernel: 3, stride: 2, padding: 1)
   }
 }

@@ -3,9 +3,7 @@
 extension Architecture {
   static let wideResNets: [Architecture] = [
     Architecture(
-      name: "wrn",
-      parameters: [.integer("depth", 10...1000, default: 34), .width(10)],
-      initialization: .wideResNet
+      name: "wrn", parameters: [.depth(34), .width(10)], initialization: .wideResNet
     ) { arguments, classes in
       try wideResNet(depth: arguments.int("depth"), width: arguments.int("width"), classes)
     },
@@ -30,13 +28,16 @@ extension Architecture {
   }
 
   private static func wideResNet(depth: Int, width: Int, _ classes: Int) throws -> Sequential {
-    guard depth >= 10, depth % 6 == 4 else {
-      throw ModelError("wrn: depth must be 6n + 4 (10, 16, 22, 28, 34, ...), is \(depth)")
-    }
+    let blocks = try WideStage.blocks(depth: depth)
     return Sequential {
       Conv2d("conv1", channels: 16, kernel: 3, padding: 1)
-      for stage in 0..<3 {
-        for index in 0..<(depth - 4) / 6 { wideBlock(stage, index, width) }
+      for stage in WideStage.three(blocks, width: width) {
+        for index in 0..<stage.blocks {
+          PreActivationBlock(projection: "convShortcut", projects: stage.projects(index))
+            .module(
+              "block\(stage.index + 1).layer.\(index)", channels: stage.channels,
+              stride: stage.stride(index))
+        }
       }
       BatchNorm2d("bn1")
       ReLU()
@@ -44,13 +45,39 @@ extension Architecture {
       Linear("fc", features: classes)
     }
   }
+}
 
-  private static func wideBlock(_ stage: Int, _ index: Int, _ width: Int) -> Block {
-    let changesChannels = index == 0 && (stage > 0 || width > 1)
-    return PreActivationBlock(
-      name: "block\(stage + 1).layer.\(index)", channels: 16 * width << stage,
-      stride: stage > 0 && index == 0 ? 2 : 1,
-      projection: changesChannels ? "convShortcut" : nil
-    ).block
+extension ArchitectureParameter {
+  static func depth(_ value: Int) -> ArchitectureParameter {
+    integer("depth", 10...1000, default: value)
   }
+}
+
+/// One of the three stages of pre-activation blocks.
+struct WideStage: Sendable {
+  var index: Int
+  var blocks: Int
+  var channels: Int
+  /// Channels before the stage.
+  var input: Int
+
+  /// Blocks a stage.
+  static func blocks(depth: Int) throws -> Int {
+    guard depth >= 10, depth % 6 == 4 else {
+      throw ModelError("wrn: depth must be 6n + 4 (10, 16, 22, 28, 34, ...), is \(depth)")
+    }
+    return (depth - 4) / 6
+  }
+
+  /// Stages of 16, 32 and 64 times `width` channels behind a stem of 16.
+  static func three(_ blocks: Int, width: Int) -> [WideStage] {
+    [
+      WideStage(index: 0, blocks: blocks, channels: 16 * width, input: 16),
+      WideStage(index: 1, blocks: blocks, channels: 32 * width, input: 16 * width),
+      WideStage(index: 2, blocks: blocks, channels: 64 * width, input: 32 * width),
+    ]
+  }
+
+  func projects(_ block: Int) -> Bool { block == 0 && input != channels }
+  func stride(_ block: Int) -> Int { index > 0 && block == 0 ? 2 : 1 }
 }

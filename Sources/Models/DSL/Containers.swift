@@ -61,18 +61,26 @@ public struct Residual: Module {
   }
 }
 
-/// `concat(body(x), x)` along channels (Huang et al. 2017, DenseNet).
+/// `body(x)` beside `x` along channels (Huang et al. 2017, DenseNet).
 ///
 /// The feature of the body's last convolution is what it adds, not the concatenation.
 public struct DenseConnection: Module {
+  /// Where the new channels stand: before those of x, or after them.
+  public enum Placement: Sendable { case before, after }
+
+  public let placement: Placement
   public let body: [any Module]
   public var isContainer: Bool { true }
 
-  public init(@ModuleBuilder _ body: () -> [any Module]) { self.body = body() }
+  public init(_ placement: Placement = .before, @ModuleBuilder _ body: () -> [any Module]) {
+    self.placement = placement
+    self.body = body()
+  }
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
     let new = try context.emit(body, x)
     context.trace.settle(new)
-    return try context.builder.emitOne("concat", [new, x])
+    return try context.builder.emitOne(
+      "concat", placement == .before ? [new, x] : [x, new])
   }
 }

@@ -4,18 +4,22 @@ import IR
 /// `bias`.
 public struct Conv2d: Module {
   public let name: String?
-  public let channels, kernel, stride, padding: Int
+  public let channels, kernel, stride, padding, trailingPadding: Int
   public let bias: Bool
 
+  /// - Parameters:
+  ///   - padding: zeros on every side of the image.
+  ///   - trailingPadding: those below and to the right, where they are others.
   public init(
     _ name: String? = nil, channels: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
-    bias: Bool = false
+    trailingPadding: Int? = nil, bias: Bool = false
   ) {
     self.name = name
     self.channels = channels
     self.kernel = kernel
     self.stride = stride
     self.padding = padding
+    self.trailingPadding = trailingPadding ?? padding
     self.bias = bias
   }
 
@@ -27,10 +31,14 @@ public struct Conv2d: Module {
     let shift = bias ? try context.parameter("bias", [channels], .bias) : nil
     var y = try context.builder.emitOne(
       "conv2d", [x, filters],
-      ["stride": .ints([stride, stride]), "pad": .ints([padding, padding])])
+      ["stride": .ints([stride, stride]), "pad": .ints(pad)])
     if let shift { y = try context.builder.emitOne("bias_add", [y, shift]) }
     context.declareConvolution(output: y, bias: bias)
     return y
+  }
+
+  private var pad: [Int] {
+    [padding, padding] + (trailingPadding == padding ? [] : [trailingPadding, trailingPadding])
   }
 }
 

@@ -77,11 +77,11 @@ struct StandaloneModelOptions: ParsableArguments {
   @Option(help: "NAME[:parameter=value,...]; `clat models` lists the names.")
   var model = "resnet20"
 
-  @Option(help: "Images as HEIGHTxWIDTHxCHANNELS.")
-  var image = ImageExtent(argument: "32x32x3")!
+  @Option(help: "Images as HEIGHTxWIDTHxCHANNELS; the network's published ones unless given.")
+  var image: ImageExtent?
 
-  @Option(help: "Classes.")
-  var classes = 10
+  @Option(help: "Classes; the network's published number unless given.")
+  var classes: Int?
 
   @Option(help: "Channel means in front of the network.")
   var mean: NumberList?
@@ -100,10 +100,12 @@ struct StandaloneModelOptions: ParsableArguments {
     guard (1...BatchPlan.maximumBatchSize).contains(batch) else {
       throw Failure.usage("--batch \(batch): expected 1...\(BatchPlan.maximumBatchSize)")
     }
+    let published = (try? ModelSpec(model))?.input ?? .cifar10
+    let shape = image.map { ($0.height, $0.width, $0.channels) }
     return try layers.count(
       in: ModelOptions.make(
-        model, image: (image.height, image.width, image.channels), classes: classes, mean: mean,
-        std: std))
+        model, image: shape ?? (published.height, published.width, published.channels),
+        classes: classes ?? published.classes, mean: mean, std: std))
   }
 }
 

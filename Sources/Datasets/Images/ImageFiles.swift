@@ -125,13 +125,15 @@ enum ImageFile {
     }
   }
 
-  private static func check(
+  /// Runs a C function; its message becomes an error that names the file.
+  static func check(
     _ path: String, _ body: (UnsafeMutablePointer<CChar>?) -> Int32
   ) throws {
     var message = [CChar](repeating: 0, count: Int(CLAT_IMAGE_MESSAGE))
     let failed = message.withUnsafeMutableBufferPointer { body($0.baseAddress) }
     guard failed == 0 else {
-      let text = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let bytes = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+      let text = String(decoding: bytes, as: UTF8.self)
       throw DatasetError.damaged(file: path, reason: text)
     }
   }

@@ -43,7 +43,7 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     try check()
-    let given = try recipe.map(read)
+    let given = try recipe.map { try RecipeFile.read($0, overrides: overrides) }
     let threads = try threading.resolve()
     Interruption.listen()
     let print: (String) -> Void =
@@ -73,16 +73,6 @@ struct TrainCommand: ParsableCommand {
     if recipe == nil, !overrides.isEmpty {
       throw Failure.usage("--set needs a recipe; a resumed run keeps its own")
     }
-  }
-
-  private func read(_ path: String) throws -> Recipe {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw Failure(.missingInput, "\(path): not found, expected a recipe")
-    }
-    guard let text = String(data: data, encoding: .utf8) else {
-      throw Failure.badData("\(path): not UTF-8 text, expected a recipe")
-    }
-    return try Recipe.parse(text, file: path, overrides: overrides)
   }
 
   private func start(

@@ -26,7 +26,11 @@ let package = Package(
       cSettings: [.unsafeFlags(["-fopenmp", "-O3"])],
       linkerSettings: [.linkedLibrary(":libomp.so.5"), .linkedLibrary("m")]),
     .target(
-      name: "Datasets", dependencies: ["IR"], exclude: ["Resources/make_digits.py"],
+      name: "CImages", cSettings: [.unsafeFlags(["-O3"])],
+      linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
+    .target(
+      name: "Datasets", dependencies: ["IR", "Storage", "CImages"],
+      exclude: ["Resources/make_digits.py"],
       resources: [.copy("Resources/digits.bin")]),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Storage", dependencies: ["CZlib"]),

@@ -27,7 +27,7 @@ allow() {
 
 allow IR Foundation
 allow Sources/Models Foundation IR
-allow Sources/Datasets Foundation IR
+allow Sources/Datasets Foundation IR CImages Storage
 allow Sources/Storage Foundation CZlib
 allow Sources/Engine Foundation Synchronization IR Kernels CLLVM
 allow Sources/Eager Foundation IR Engine Kernels

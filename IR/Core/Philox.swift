@@ -33,6 +33,7 @@ public struct RandomStream: Sendable {
   public enum Purpose: UInt32, Sendable {
     case weights = 1, shuffle, augmentation, attackStart, evaluation, selection, criticality
     case dropout
+    case generated = 32
 
     /// The counter's word for a network's dropouts, each of which has draws of its own.
     public static func dropout(layer: Int) -> UInt32 {

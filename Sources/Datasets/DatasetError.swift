@@ -11,6 +11,8 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Record `record` (0-based) has `value` in the label `field` at byte `offset` of the file.
   case labelOutOfRange(
     file: String, record: Int, offset: Int, field: String, value: Int, range: ClosedRange<Int>)
+  /// The file does not hold what its kind says; `reason` says what is wrong or was expected.
+  case damaged(file: String, reason: String)
   /// A file, or a selection, without records.
   case empty(file: String)
   /// Several folders below `path` hold a data set.
@@ -35,6 +37,7 @@ public enum DatasetError: Error, Equatable, Sendable, CustomStringConvertible {
     case .labelOutOfRange(let file, let record, let offset, let field, let value, let range):
       "\(file): record \(record), byte offset \(offset): \(field) \(value), expected "
         + "\(range.lowerBound)...\(range.upperBound)"
+    case .damaged(let file, let reason): "\(file): \(reason)"
     case .empty(let file): "\(file): no records, expected at least one"
     case .ambiguous(let path, let candidates):
       "\(path): several data sets (\(candidates.joined(separator: ", "))), name one of them"

@@ -18,11 +18,7 @@ struct Clat: ParsableCommand {
     subcommands: [
       QuickstartCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
       CriticalityCommand.self, InspectCommand.self, ProfileCommand.self, BenchmarkCommand.self,
-<<<<<<< HEAD:Sources/Runner/Clat.swift
       CompileCommand.self, RunCommand.self, CacheCommand.self, ModelsCommand.self,
-      DoctorCommand.self,
-=======
-      ModelsCommand.self, ConvertCommand.self, CheckpointCommand.self, DoctorCommand.self,
->>>>>>> weights:Sources/clat/Clat.swift
+      DatasetsCommand.self, ConvertCommand.self, CheckpointCommand.self, DoctorCommand.self,
     ])
 }

@@ -69,7 +69,7 @@ import Testing
   ) throws {
     let count = 8
     var inputs: [String: [Double]] = [
-      "x": test.pixels.prefix(count * test.shape.count).map { Double($0) / 255 },
+      "x": try test.pixels().prefix(count * test.shape.count).map { Double($0) / 255 },
       "labels": test.labels.prefix(count).map(Double.init),
     ]
     for tensor in try session.storedTensors() {

@@ -43,12 +43,12 @@ import Testing
   func prefetchedEqualsDirect(depth: Int, microseconds: UInt32) throws {
     let loader = try loader(depth: depth)
     var batches: [Copy] = []
-    while let batch = loader.next() {
+    while let batch = try loader.next() {
       usleep(microseconds)
       batches.append(Copy(batch))
     }
     #expect(try batches == direct() && batches.last?.labels.count == 103 % 8)
-    #expect(loader.next() == nil && loader.waitSeconds >= 0)
+    #expect(try loader.next() == nil && loader.waitSeconds >= 0)
   }
 
   @Test func resumesInTheMiddleOfAnEpoch() throws {
@@ -56,7 +56,7 @@ import Testing
     for start in [0, 1, 7, 12, 13] {
       let loader = try loader(startBatch: start)
       var batches: [Copy] = []
-      while let batch = loader.next() { batches.append(Copy(batch)) }
+      while let batch = try loader.next() { batches.append(Copy(batch)) }
       #expect(batches == Array(expected[start...]))
     }
     #expect(message { try self.loader(startBatch: 14) } == "start batch 14: expected 0...13")
@@ -66,10 +66,10 @@ import Testing
   @Test func cancellingEndsTheThread() throws {
     for round in 0..<300 {
       let loader = try loader()
-      for _ in 0..<(round % 4) { _ = loader.next() }
+      for _ in 0..<(round % 4) { _ = try loader.next() }
       if round % 2 == 0 {
         loader.cancel()
-        #expect(loader.next() == nil)
+        #expect(try loader.next() == nil)
       }
     }
     for _ in 0..<200 where prefetchThreads() > 0 { usleep(10_000) }
@@ -79,7 +79,7 @@ import Testing
   /// A batch outlives its loader.
   @Test func aBatchKeepsItsMemory() throws {
     var loader: BatchLoader? = try loader()
-    let batch = try #require(loader?.next())
+    let batch = try #require(try loader?.next())
     loader = nil
     #expect(try Copy(batch) == direct()[0])
   }

@@ -44,7 +44,7 @@ import Testing
     let assembler = try BatchAssembler(dataset: data, plan: plan, seed: 1, epoch: 0)
     let batch = try assembler.batch(2)
     #expect(batch.count == 2 && Array(batch.ids) == [8, 9] && Array(batch.labels) == [0, 1])
-    #expect(Array(batch.images) == data.pixels[8 * 90..<10 * 90].map { Float($0) / 255 })
+    #expect(Array(batch.images) == data.bytes[8 * 90..<10 * 90].map { Float($0) / 255 })
     for address in [
       UInt(bitPattern: batch.images.baseAddress), UInt(bitPattern: batch.labels.baseAddress),
       UInt(bitPattern: batch.ids.baseAddress),
@@ -80,7 +80,7 @@ import Testing
   private func pixel(_ data: Dataset, _ image: Int, _ y: Int, _ x: Int) -> [Float] {
     guard (0..<6).contains(y), (0..<5).contains(x) else { return [0, 0, 0] }
     let start = ((image * 6 + y) * 5 + x) * 3
-    return data.pixels[start..<start + 3].map { Float($0) / 255 }
+    return data.bytes[start..<start + 3].map { Float($0) / 255 }
   }
 
   @Test func anImagesDrawDoesNotDependOnItsCompany() throws {

@@ -12,7 +12,7 @@ import Testing
     #expect(data.labels == [0, 1, 2] && data.ids == [0, 1, 2] && data.classes[2] == "bird")
     let raw = cifarRecords(.cifar10, count: 3)
     for (image, y, x, channel) in [(0, 0, 0, 0), (1, 31, 2, 1), (2, 17, 31, 2)] {
-      let value = data.pixels[((image * 32 + y) * 32 + x) * 3 + channel]
+      let value = data.bytes[((image * 32 + y) * 32 + x) * 3 + channel]
       #expect(value == raw[image * 3073 + 1 + channel * 1024 + y * 32 + x])
     }
   }
@@ -133,6 +133,6 @@ import Testing
     for label in 0..<10 { #expect(data.labels.count { $0 == label } == 1_000) }
     let raw = try Data(contentsOf: URL(fileURLWithPath: folder + "/test_batch.bin"))
     #expect(data.labels[0] == 3 && data.classes[3] == "cat")
-    #expect((0..<3).allSatisfy { data.pixels[$0] == raw[1 + $0 * 1024] })
+    #expect((0..<3).allSatisfy { data.bytes[$0] == raw[1 + $0 * 1024] })
   }
 }

@@ -14,8 +14,8 @@ import Testing
     let counts = (0..<10).map { label in all.count { $0 == label } }
     #expect(counts == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180])
     // The first record is the zero that every tutorial prints: 0 0 5 13 9 1 0 0.
-    #expect(Array(train.pixels[0..<8]) == [0, 0, 80, 207, 143, 16, 0, 0])
-    #expect(train.labels[0] == 0 && train.pixels.max() == 255)
+    #expect(Array(train.bytes[0..<8]) == [0, 0, 80, 207, 143, 16, 0, 0])
+    #expect(train.labels[0] == 0 && train.bytes.max() == 255)
   }
 
   @Test func aMissingBundleIsAnErrorThatNamesThePlaces() {
@@ -43,7 +43,7 @@ import Testing
     let test = try Dataset.load("digits", split: .test)
     let some = try test.subset(indices: [7, 3, 359])
     #expect(some.ids == [7, 3, 359] && some.labels == [7, 3, 359].map { test.labels[$0] })
-    #expect(Array(some.pixels[64..<128]) == Array(test.pixels[3 * 64..<4 * 64]))
+    #expect(Array(some.bytes[64..<128]) == Array(test.bytes[3 * 64..<4 * 64]))
     #expect(try some.subset(2).ids == [7, 3] && some.notes.last == "a subset of 3 of 360 images")
     #expect(try test.subset(360).notes == test.notes)
     #expect(message { try test.subset(0) } == "count 0: expected 1...360 (digits test)")

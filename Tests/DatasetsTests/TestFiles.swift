@@ -49,3 +49,8 @@ func message(_ body: () throws -> some Any) -> String {
     return String(describing: error)
   }
 }
+
+extension Dataset {
+  /// All pixels; none where one cannot be read.
+  var bytes: [UInt8] { (try? pixels()) ?? [] }
+}

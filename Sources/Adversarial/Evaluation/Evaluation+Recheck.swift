@@ -38,10 +38,9 @@ extension Evaluation {
       correct: 0, count: dataset.count, maximumNorm: 0, lowest: .infinity, highest: -.infinity,
       nonFinite: 0, problems: [])
     let plan = try BatchPlan.sequential(count: dataset.count, batchSize: batchSize)
-    let assembler = try BatchAssembler(dataset: dataset, plan: plan, seed: 0, epoch: 0)
-    for index in 0..<plan.batchCount {
-      let batch = try assembler.batch(index)
-      let first = index * batchSize * dataset.shape.count
+    let loader = try BatchLoader(dataset: dataset, plan: plan, seed: 0, epoch: 0)
+    while let batch = try loader.next() {
+      let first = batch.index * batchSize * dataset.shape.count
       let moved = adversarial[first..<first + batch.images.count]
       for (a, b) in zip(moved, batch.images) { result.measure(Double(a), clean: Double(b)) }
       try session.load(batch)

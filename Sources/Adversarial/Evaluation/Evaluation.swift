@@ -77,16 +77,14 @@ extension Evaluation {
     }
     try options.attack?.check()
     let plan = try BatchPlan.sequential(count: dataset.count, batchSize: options.batchSize)
-    let assembler = try BatchAssembler(
-      dataset: dataset, plan: plan, seed: options.seed, epoch: 0)
+    let loader = try BatchLoader(dataset: dataset, plan: plan, seed: options.seed, epoch: 0)
     var result = Evaluation()
     if options.keepsImages {
       result.adversarial.reserveCapacity(dataset.count * dataset.shape.count)
     }
     let start = ContinuousClock.now
-    for index in 0..<plan.batchCount {
+    while let batch = try loader.next() {
       if shouldStop() { throw CancellationError() }
-      let batch = try assembler.batch(index)
       try session.load(batch)
       var worst = try WorstCase(session, batch.count)
       result.addClean(worst, options)

@@ -18,6 +18,11 @@ extension Recipe {
     try require(threads >= 0, "threads", "must be at least 0, is \(threads)")
     try require(data.limit ?? 1 > 0, "data.limit", "must be at least 1")
     try require(data.validation >= 0, "data.validation", "must be at least 0")
+    try require(
+      data.leastArea.map { $0 > 0 && $0 <= 1 } ?? true, "data.least_area", "must be in (0, 1]")
+    try require(
+      (0...1).contains(data.extraFraction), "data.extra_fraction",
+      "must be from 0 to 1, is \(data.extraFraction)")
     try require(base.epochs >= 0, "base.epochs", "must be at least 0, is \(base.epochs)")
     try require(totalEpochs > 0, "base.epochs", "with clat.epochs 0 there is nothing to train")
     try require(totalEpochs <= 1_000_000, "base.epochs", "at most 1000000 epochs in all")

@@ -48,6 +48,13 @@ extension Recipe {
     try visitor.section("data") { visitor in
       try visitor.value("source", &data.source)
       try visitor.choice("augmentation", &data.augmentation)
+      try visitor.value("least_area", &data.leastArea)
+      try visitor.value("image_size", &data.load.imageSize)
+      try visitor.value("resize", &data.load.resize)
+      try visitor.choice("damaged", &data.load.damaged)
+      try visitor.value("test_images", &data.load.testImages)
+      try visitor.value("extra", &data.extra)
+      try visitor.value("extra_fraction", &data.extraFraction)
       try visitor.value("limit", &data.limit)
       try visitor.value("validation", &data.validation)
     }

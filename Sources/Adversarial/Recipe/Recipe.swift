@@ -38,11 +38,21 @@ public struct Recipe: Sendable, Equatable {
   }
 
   public struct DataOptions: Sendable, Equatable {
-    public enum Augmentation: String, Sendable, CaseIterable { case standard, none, cifar, digits }
+    public enum Augmentation: String, Sendable, CaseIterable {
+      case standard, none, cifar, digits, mnist, imagenet
+    }
 
     /// `digits` or a path, as `Dataset.load` takes it.
     public var source = "digits"
     public var augmentation = Augmentation.standard
+    /// The least share of a picture's area that a random-resized-crop cuts out; nil for the
+    /// augmentation's own.
+    public var leastArea: Double?
+    public var load = LoadOptions()
+    /// Generated images that are mixed into every batch, a path as `source` takes it.
+    public var extra: String?
+    /// Their share of a batch.
+    public var extraFraction = 0.7
     /// Use only the first images of the training split.
     public var limit: Int?
     /// The last images of the training split, held out for choosing between checkpoints.

@@ -47,6 +47,11 @@ extension Evaluation {
     let kept = options.keepsImages ? dataset.count * dataset.shape.count * 4 : 0
     return try session.footprint(
       needs(count: dataset.count, options),
-      others: [.init("data set", bytes: dataset.pixels.count), .init("kept images", bytes: kept)])
+      others: [
+        .init("data set", bytes: dataset.residentBytes), .init("kept images", bytes: kept),
+        .init(
+          "batches ahead",
+          bytes: BatchLoader.bytes(shape: dataset.shape, batchSize: options.batchSize)),
+      ])
   }
 }

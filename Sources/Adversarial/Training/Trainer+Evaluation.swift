@@ -64,6 +64,7 @@ extension Trainer {
     }
     return fields + [
       ("images_per_second", .double(report.imagesPerSecond)), ("seconds", .double(report.seconds)),
+      ("data_wait", .double(report.waitSeconds / max(report.seconds, 1e-9))),
     ]
   }
 

@@ -12,9 +12,12 @@ extension Trainer {
   /// - Parameter batch: images in a batch instead of the recipe's.
   public func footprint(batch: Int? = nil) throws -> MemoryFootprint {
     let batch = batch ?? recipe.optimizer.batchSize
-    let images = [data.train, data.test] + (data.validation.map { [$0] } ?? [])
+    // Validation images share the memory of the training split.
+    let images = [data.mixed ?? data.train, data.test]
     let others = [
-      MemoryFootprint.Part("data set", bytes: images.reduce(0) { $0 + $1.pixels.count })
+      MemoryFootprint.Part("data set", bytes: images.reduce(0) { $0 + $1.residentBytes }),
+      MemoryFootprint.Part(
+        "batches ahead", bytes: BatchLoader.bytes(shape: data.train.shape, batchSize: batch)),
     ]
     return try phases(batch).map { try session.footprint($0, others: others) }
       .max { $0.bytes < $1.bytes } ?? MemoryFootprint([], others: others)

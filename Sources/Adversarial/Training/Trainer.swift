@@ -84,9 +84,14 @@ public final class Trainer {
   }
 
   func plan(epoch: Int) throws -> BatchPlan {
-    try BatchPlan.shuffled(
-      count: data.train.count, batchSize: recipe.optimizer.batchSize, lastBatch: recipe.lastBatch,
-      seed: recipe.seed, epoch: epoch)
+    let (count, size) = (data.train.count, recipe.optimizer.batchSize)
+    guard let mixed = data.mixed else {
+      return try BatchPlan.shuffled(
+        count: count, batchSize: size, lastBatch: recipe.lastBatch, seed: recipe.seed, epoch: epoch)
+    }
+    return try BatchPlan.mixed(
+      count: count, generated: mixed.count - count, fraction: recipe.data.extraFraction,
+      batchSize: size, lastBatch: recipe.lastBatch, seed: recipe.seed, epoch: epoch)
   }
 
   /// False where the run was asked to stop.
@@ -102,8 +107,12 @@ public final class Trainer {
           epoch: epoch, epochs: recipe.totalEpochs, phase: recipe.phase(epoch: epoch),
           steps: plan.batchCount, firstStep: state.step,
           learningRate: rate(state.step, plan.batchCount))))
-    guard try trainSteps(plan, clock, shouldStop) else { return false }
-    let report = finishedReport(plan, clock)
+    let loader = try BatchLoader(
+      dataset: data.mixed ?? data.train, plan: plan,
+      augmentation: recipe.data.augmentation(for: data.train), seed: recipe.seed,
+      epoch: state.epoch, startBatch: state.step)
+    guard try trainSteps(plan, loader, clock, shouldStop) else { return false }
+    let report = finishedReport(plan, loader, clock)
     onEvent(.epochFinished(report))
     if !state.selected.isEmpty, endsPeriod(epoch) { try checkFrozen() }
     guard let evaluation = try evaluateIfDue(shouldStop) else { return false }
@@ -112,13 +121,9 @@ public final class Trainer {
   }
 
   private func trainSteps(
-    _ plan: BatchPlan, _ clock: EpochClock, _ shouldStop: () -> Bool
+    _ plan: BatchPlan, _ loader: BatchLoader, _ clock: EpochClock, _ shouldStop: () -> Bool
   ) throws -> Bool {
-    let loader = try BatchLoader(
-      dataset: data.train, plan: plan,
-      augmentation: recipe.data.augmentation(for: data.train), seed: recipe.seed,
-      epoch: state.epoch, startBatch: state.step)
-    while let batch = loader.next() {
+    while let batch = try loader.next() {
       if shouldStop() { return false }
       let rate = rate(state.step, plan.batchCount)
       try step(batch, learningRate: rate)
@@ -127,7 +132,8 @@ public final class Trainer {
         .stepDone(
           StepReport(
             epoch: state.epoch, step: state.step, steps: plan.batchCount, metrics: state.metrics,
-            learningRate: rate, imagesPerSecond: clock.imagesPerSecond(state.metrics.images))))
+            learningRate: rate, imagesPerSecond: clock.imagesPerSecond(state.metrics.images),
+            seconds: clock.seconds, waitSeconds: loader.waitSeconds)))
       let every = recipe.checkpoint.everySteps
       if every > 0, state.step % every == 0, state.step < plan.batchCount { try saveCheckpoint() }
     }
@@ -138,11 +144,14 @@ public final class Trainer {
     recipe.learningRate(epoch: state.epoch, step: step, of: steps)
   }
 
-  private func finishedReport(_ plan: BatchPlan, _ clock: EpochClock) -> EpochReport {
+  private func finishedReport(
+    _ plan: BatchPlan, _ loader: BatchLoader, _ clock: EpochClock
+  ) -> EpochReport {
     EpochReport(
       epoch: state.epoch, phase: recipe.phase(epoch: state.epoch), metrics: state.metrics,
       learningRate: rate(max(0, plan.batchCount - 1), plan.batchCount),
-      imagesPerSecond: clock.imagesPerSecond(state.metrics.images), seconds: clock.seconds)
+      imagesPerSecond: clock.imagesPerSecond(state.metrics.images), seconds: clock.seconds,
+      waitSeconds: loader.waitSeconds)
   }
 
   private func endsPeriod(_ epoch: Int) -> Bool {

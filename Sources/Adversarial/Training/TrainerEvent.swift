@@ -33,6 +33,9 @@ public struct StepReport: Sendable, Equatable {
   public var learningRate: Double
   /// Since this process entered the epoch; attacks, loading and updates together.
   public var imagesPerSecond: Double
+  /// Since this process entered the epoch; of these, the second is time waiting for images.
+  public var seconds: Double
+  public var waitSeconds: Double
 }
 
 public struct EpochReport: Sendable, Equatable {
@@ -42,6 +45,8 @@ public struct EpochReport: Sendable, Equatable {
   public var learningRate: Double
   public var imagesPerSecond: Double
   public var seconds: Double
+  /// Of these, waiting for images.
+  public var waitSeconds: Double
 }
 
 public struct EvaluationRecord: Sendable, Equatable {

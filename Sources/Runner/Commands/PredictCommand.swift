@@ -47,11 +47,10 @@ struct PredictCommand: ParsableCommand {
     var predictor = Predictor(session: session, taps: names)
     let plan = try BatchPlan.sequential(
       count: dataset.count, batchSize: min(batch, dataset.count))
-    let assembler = try BatchAssembler(
-      dataset: dataset, plan: plan, seed: images.seed, epoch: 0)
-    for index in 0..<plan.batchCount {
+    let loader = try BatchLoader(dataset: dataset, plan: plan, seed: images.seed, epoch: 0)
+    while let batch = try loader.next() {
       if Interruption.isRequested { throw Interruption.failure }
-      try predictor.add(try assembler.batch(index))
+      try predictor.add(batch)
     }
     let tensors = try predictor.tensors(dataset)
     try Safetensors(tensors: tensors, metadata: ["model": session.model.name]).write(to: out)
@@ -134,7 +133,7 @@ struct Predictor {
   }
 
   func tensors(_ dataset: Dataset) throws -> [StoredTensor] {
-    let clean = dataset.pixels.map { Float($0) / 255 }
+    let clean = try dataset.pixels().map { Float($0) / 255 }
     let count = dataset.count
     var tensors = [
       try AdversarialFile.images("clean", clean, dataset),

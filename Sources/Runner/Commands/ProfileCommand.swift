@@ -20,9 +20,13 @@ struct ProfileCommand: ParsableCommand {
       the operations that the kernel executes and of its operands' bytes, each read or written \
       once; where operands are still in a cache, more than 100 % of memory's limit is possible.
 
+      With --recipe, trains the recipe's first steps on its data instead, keeps nothing, and \
+      prints how much of the time went by waiting for images.
+
       EXAMPLES
         clat profile --model resnet18 --batch 128 --program attack
         clat profile --model resnet20 --program train --json
+        clat profile --recipe recipes/imagenette-resnet18-pgd-at.yaml --set data.source=DIR
       """)
 
   @OptionGroup var network: StandaloneModelOptions
@@ -37,10 +41,20 @@ struct ProfileCommand: ParsableCommand {
   @Option(help: "Runs that are averaged, after one that is not.")
   var runs = 5
 
+  @Option(help: "A recipe, whose waiting for data is measured.")
+  var recipe: String?
+
+  @Option(name: .customLong("set"), help: "Override path.to.key=value of the recipe.")
+  var overrides: [String] = []
+
+  @Option(help: "Steps of the recipe that are measured, after one that is not.")
+  var steps = 10
+
   @Flag(help: "Print JSON.")
   var json = false
 
   func run() throws {
+    if let recipe { return try profileData(recipe) }
     guard runs > 0 else { throw Failure.usage("--runs \(runs): expected at least 1") }
     let model = try network.make()
     var (graph, request) = try program.graph(
@@ -62,5 +76,15 @@ struct ProfileCommand: ParsableCommand {
     } else {
       try Output.write(report.text)
     }
+  }
+
+  private func profileData(_ path: String) throws {
+    guard steps > 0 else { throw Failure.usage("--steps \(steps): expected at least 1") }
+    var recipe = try RecipeFile.read(path, overrides: overrides)
+    let threads = try threading.resolve()
+    if recipe.threads == 0 || threading.threads != nil { recipe.threads = threads }
+    Interruption.listen()
+    let profile = try DataProfile(recipe, steps: steps)
+    if json { try Output.json(profile.json) } else { try Output.write(profile.text) }
   }
 }

@@ -43,7 +43,7 @@ struct TrainCommand: ParsableCommand {
 
   func run() throws {
     try check()
-    let given = try recipe.map(read)
+    let given = try recipe.map { try RecipeFile.read($0, overrides: overrides) }
     let threads = try threading.resolve()
     Interruption.listen()
     let print: (String) -> Void =
@@ -59,6 +59,7 @@ struct TrainCommand: ParsableCommand {
       "clat: \(run.trainer.model.name) in \(run.directory.path), \(threads) threads, \(plan)")
     try run.run()
     if json { return try Output.json(run.report) }
+    try Output.line("waiting for data: \((100 * run.log.waitShare).fixed(2)) % of training")
     try Output.line("weights: \(run.weightsPath)")
   }
 
@@ -72,16 +73,6 @@ struct TrainCommand: ParsableCommand {
     if recipe == nil, !overrides.isEmpty {
       throw Failure.usage("--set needs a recipe; a resumed run keeps its own")
     }
-  }
-
-  private func read(_ path: String) throws -> Recipe {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw Failure(.missingInput, "\(path): not found, expected a recipe")
-    }
-    guard let text = String(data: data, encoding: .utf8) else {
-      throw Failure.badData("\(path): not UTF-8 text, expected a recipe")
-    }
-    return try Recipe.parse(text, file: path, overrides: overrides)
   }
 
   private func start(

@@ -6,6 +6,40 @@ import Storage
 
 extension Split: ExpressibleByArgument {}
 
+extension LoadOptions.Damaged: ExpressibleByArgument {}
+
+/// A data set and how it is read.
+struct DataOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("\(Dataset.expected)."))
+  var data: String
+
+  @OptionGroup var reading: ReadingOptions
+
+  func load(_ split: Split) throws -> Dataset {
+    try Dataset.load(data, split: split, options: reading.options)
+  }
+}
+
+/// How image files are read, and what is tested on where there is no test split.
+struct ReadingOptions: ParsableArguments {
+  @Option(help: "Side of the images that image files become; their own if square and equal, or 224.")
+  var imageSize: Int?
+
+  @Option(help: "Shorter side that image files are scaled to before their middle is cut out.")
+  var resize: Int?
+
+  @Option(help: "What to do with damaged image files: error, or skip (all are decoded at first).")
+  var damaged = LoadOptions.Damaged.error
+
+  @Option(help: "Where there is no test split, test on the last so many images.")
+  var testImages: Int?
+
+  var options: LoadOptions {
+    LoadOptions(
+      imageSize: imageSize, resize: resize, damaged: damaged, testImages: testImages)
+  }
+}
+
 /// A trained network and images to show it.
 struct ImageOptions: ParsableArguments {
   @OptionGroup var network: ModelOptions
@@ -17,8 +51,7 @@ struct ImageOptions: ParsableArguments {
       """)
   var weights: String
 
-  @Option(help: "'digits', a CIFAR-10 or CIFAR-100 binary folder, or a .bin file of its records.")
-  var data: String
+  @OptionGroup var source: DataOptions
 
   @Option(help: "Use only the first images.")
   var count: Int?
@@ -31,11 +64,11 @@ struct ImageOptions: ParsableArguments {
   @OptionGroup var algorithm: ConvolutionOptions
 
   func load(split: Split) throws -> Dataset {
-    let dataset = try Dataset.load(data, split: split)
+    let dataset = try source.load(split)
     guard let count else { return dataset }
     guard (1...dataset.count).contains(count) else {
       throw Failure.usage(
-        "--count \(count): expected 1...\(dataset.count) (\(data) \(split.rawValue))")
+        "--count \(count): expected 1...\(dataset.count) (\(source.data) \(split.rawValue))")
     }
     return try dataset.subset(count)
   }

@@ -79,7 +79,7 @@ enum AdversarialFile {
   static func write(
     to path: String, _ dataset: Dataset, _ result: Evaluation, model: Model
   ) throws {
-    let clean = dataset.pixels.map { Float($0) / 255 }
+    let clean = try dataset.pixels().map { Float($0) / 255 }
     let tensors = [
       try images("clean", clean, dataset), try images("adversarial", result.adversarial, dataset),
       try StoredTensor(

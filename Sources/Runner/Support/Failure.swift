@@ -74,7 +74,7 @@ struct Failure: Error, CustomStringConvertible {
     switch error {
     case .missing, .unreadable: .missingInput
     case .invalid, .ambiguous: .usage
-    case .truncated, .oversized, .labelOutOfRange, .empty: .badData
+    case .truncated, .damaged, .oversized, .labelOutOfRange, .empty: .badData
     }
   }
 

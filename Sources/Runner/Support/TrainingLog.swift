@@ -40,6 +40,12 @@ final class TrainingLog {
     }
   }
 
+  /// Of the time spent training (without evaluations), what went by waiting for images.
+  var waitShare: Double {
+    let seconds = reports.reduce(0) { $0 + $1.seconds }
+    return reports.reduce(0) { $0 + $1.waitSeconds } / max(seconds, 1e-9)
+  }
+
   /// Ends the progress line.
   func close() {
     flush(nil)

@@ -25,7 +25,7 @@ struct Workbench {
     let data = try SyntheticData.make(model, count: batch)
     let (height, width, channels) = model.imageShape
     let type = TensorType.f32(batch, height, width, channels)
-    let images = data.pixels.map { Float($0) / 255 }
+    let images = try data.pixels().map { Float($0) / 255 }
     // A perturbation of CLAT's usual size, so that no feature distance is zero.
     let moved = images.enumerated().map { min(1, max(0, $1 + ($0 % 2 == 0 ? 0.03 : -0.03))) }
     try store.set("x", type, images)

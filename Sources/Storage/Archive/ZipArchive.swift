@@ -14,6 +14,8 @@ public struct ZipArchive: Sendable {
     public let name: String
     /// Bytes of the contents.
     public let size: Int
+    /// Whether its bytes are not stored as they are.
+    public var isCompressed: Bool { isDeflated }
     let isDeflated: Bool
     let checksum: UInt32
     /// The place of the bytes in the archive.

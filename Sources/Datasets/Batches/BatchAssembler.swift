@@ -72,9 +72,7 @@ public struct BatchAssembler: Sendable {
       throw DatasetError.invalid(
         "batch plan: position \(wrong), expected 0..<\(dataset.count) (\(dataset.name))")
     }
-    guard (0...1024).contains(augmentation.padding) else {
-      throw DatasetError.invalid("padding \(augmentation.padding): expected 0...1024")
-    }
+    try augmentation.check()
     self.dataset = dataset
     self.plan = plan
     self.augmentation = augmentation
@@ -82,38 +80,48 @@ public struct BatchAssembler: Sendable {
   }
 
   /// Batch `index` (in `0..<plan.batchCount`) in memory of its own.
+  ///
+  /// - Throws: `DatasetError` for an index out of range or an image that cannot be read.
   public func batch(_ index: Int) throws -> Batch {
     guard (0..<plan.batchCount).contains(index) else {
       throw DatasetError.invalid("batch \(index): expected 0..<\(plan.batchCount)")
     }
     let buffer = makeBuffer()
-    return Batch(index: index, count: fill(buffer, batch: index), buffer: buffer)
+    let count = plan.positions(ofBatch: index).count
+    try fill(buffer, batch: index, places: 0..<count, ImageWorkspace())
+    return Batch(index: index, count: count, buffer: buffer)
   }
 
   func makeBuffer() -> BatchBuffer {
     BatchBuffer(capacity: plan.batchSize, imageCount: dataset.shape.count)
   }
 
-  /// Writes batch `index` and returns its number of images; what lies behind them is zero.
-  func fill(_ buffer: BatchBuffer, batch index: Int) -> Int {
+  /// Writes some places of batch `index`; where they are its last, what lies behind becomes zero.
+  func fill(
+    _ buffer: BatchBuffer, batch index: Int, places: Range<Int>, _ workspace: ImageWorkspace
+  ) throws {
     let positions = plan.positions(ofBatch: index)
-    dataset.pixels.withUnsafeBufferPointer { pixels in
-      for (place, position) in positions.enumerated() {
-        let source = Int(position)
-        buffer.labels[place] = dataset.labels[source]
-        buffer.ids[place] = dataset.ids[source]
+    for place in places {
+      let position = Int(positions[positions.startIndex + place])
+      let id = dataset.ids[position]
+      buffer.labels[place] = dataset.labels[position]
+      buffer.ids[place] = id
+      try dataset.images.withImage(
+        Int(dataset.rows[position]), augmentation.region(stream, id: id), workspace
+      ) { pixels in
         Self.write(
-          pixels.baseAddress.unsafelyUnwrapped + source * dataset.shape.count,
-          to: buffer.images + place * dataset.shape.count, shape: dataset.shape,
-          draw: augmentation.draw(stream, id: dataset.ids[source]))
+          pixels, to: buffer.images + place * dataset.shape.count, shape: dataset.shape,
+          draw: augmentation.draw(stream, id: id))
       }
     }
-    let used = positions.count
+    if places.upperBound == positions.count { clear(buffer, from: positions.count) }
+  }
+
+  private func clear(_ buffer: BatchBuffer, from used: Int) {
     let rest = buffer.capacity - used
     (buffer.images + used * buffer.imageCount).update(repeating: 0, count: rest * buffer.imageCount)
     (buffer.labels + used).update(repeating: 0, count: rest)
     (buffer.ids + used).update(repeating: 0, count: rest)
-    return used
   }
 
   /// Byte values as floats in [0, 1].
@@ -124,7 +132,7 @@ public struct BatchAssembler: Sendable {
     draw: Augmentation.Draw
   ) {
     let row = shape.width * shape.channels
-    target.update(repeating: 0, count: shape.count)
+    if draw.down != 0 || draw.right != 0 { target.update(repeating: 0, count: shape.count) }
     levels.withUnsafeBufferPointer { levels in
       for y in 0..<shape.height where (0..<shape.height).contains(y + draw.down) {
         let from = source + (y + draw.down) * row

@@ -61,7 +61,8 @@ enum Digits {
     return try Dataset(
       name: "digits", split: split, shape: shape, pixels: pixels, labels: labels,
       classes: (0...9).map(String.init),
-      notes: ["8x8 UCI digits: a check of the machinery, not a benchmark of robustness"])
+      notes: ["8x8 UCI digits: a check of the machinery, not a benchmark of robustness"],
+      augmentation: .digits)
   }
 
   private static func checked(

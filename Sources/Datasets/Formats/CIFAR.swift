@@ -39,9 +39,8 @@ enum CIFAR: String {
       officialRecords: [.train: 50_000, .test: 10_000]),
   ]
 
-  /// One split of the data set in `folder` or in a folder directly below it.
-  static func load(folder: String, split: Split) throws -> Dataset {
-    let (home, layout) = try locate(folder)
+  /// One split of the data set in the folder `home`.
+  static func load(home: String, layout: Layout, split: Split) throws -> Dataset {
     let files = layout.files[split] ?? []
     let official = layout.officialRecords[split] ?? 0
     var records = Records()
@@ -92,25 +91,7 @@ enum CIFAR: String {
 }
 
 extension CIFAR {
-  /// The folder that has the files: `folder` itself, else the only matching one directly below it.
-  static func locate(_ folder: String) throws -> (home: String, layout: Layout) {
-    if let layout = layout(in: folder) { return (folder, layout) }
-    let children = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
-    let found = children.compactMap { child in
-      layout(in: folder + "/" + child).map { (child, $0) }
-    }
-    guard let (child, layout) = found.first else {
-      throw DatasetError.missing(
-        path: folder + "/data_batch_1.bin",
-        expected: "the binary files of CIFAR-10 (data_batch_1.bin ...) or CIFAR-100 (train.bin)")
-    }
-    guard found.count == 1 else {
-      throw DatasetError.ambiguous(path: folder, candidates: found.map(\.0))
-    }
-    return (folder + "/" + child, layout)
-  }
-
-  private static func layout(in folder: String) -> Layout? {
+  static func layout(in folder: String) -> Layout? {
     layouts.first { layout in
       layout.allFiles.contains { FileManager.default.fileExists(atPath: folder + "/" + $0) }
     }

@@ -53,14 +53,59 @@ public struct BatchPlan: Sendable, Equatable {
   public static func shuffled(
     count: Int, batchSize: Int, lastBatch: LastBatch = .keep, seed: UInt64, epoch: Int
   ) throws -> BatchPlan {
+    let order = permutation(count, seed: seed, epoch: epoch)
+    return try BatchPlan(order: order, batchSize: batchSize, lastBatch: lastBatch)
+  }
+
+  /// An epoch in which a fixed share of every batch is generated images (Wang et al. 2023, "Better
+  /// diffusion models further improve adversarial training").
+  ///
+  /// The epoch has `count` images in all. Its own images come from the same permutation as without
+  /// generated ones, each at most once; the generated ones are drawn with replacement for (seed,
+  /// epoch, place), and stand at the end of their batch.
+  ///
+  /// - Parameters:
+  ///   - count: images of the data set, at positions `0..<count`.
+  ///   - generated: generated images, at positions `count..<count + generated`.
+  ///   - fraction: share of generated images in a batch, in 0...1; rounded to whole images.
+  public static func mixed(
+    count: Int, generated: Int, fraction: Double, batchSize: Int, lastBatch: LastBatch = .keep,
+    seed: UInt64, epoch: Int
+  ) throws -> BatchPlan {
+    guard (0...1).contains(fraction), generated > 0 else {
+      throw DatasetError.invalid(
+        "fraction \(fraction) of \(generated) generated images: expected 0...1 of at least one")
+    }
+    let stream = RandomStream(seed: seed, epoch: epoch, purpose: .generated)
+    var own = permutation(count, seed: seed, epoch: epoch)[...]
+    var order: [Int32] = []
+    let size = max(1, min(batchSize, maximumBatchSize))
+    for start in stride(from: 0, to: count, by: size) {
+      let places = start..<min(start + size, count)
+      let drawn = Int((fraction * Double(places.count)).rounded())
+      order += own.prefix(places.count - drawn)
+      own = own.dropFirst(places.count - drawn)
+      for place in places.suffix(drawn) {
+        order.append(Int32(count + draw(stream, item: place, below: generated)))
+      }
+    }
+    return try BatchPlan(order: order, batchSize: batchSize, lastBatch: lastBatch)
+  }
+
+  private static func permutation(_ count: Int, seed: UInt64, epoch: Int) -> [Int32] {
     let stream = RandomStream(seed: seed, epoch: epoch, purpose: .shuffle)
     var order = positions(count)
     for last in stride(from: count - 1, to: 0, by: -1) {
-      let words = stream.words(item: last, index: 0)
-      let draw = UInt64(words.0) << 32 | UInt64(words.1)
-      order.swapAt(last, Int(draw.multipliedFullWidth(by: UInt64(last + 1)).high))
+      order.swapAt(last, draw(stream, item: last, below: last + 1))
     }
-    return try BatchPlan(order: order, batchSize: batchSize, lastBatch: lastBatch)
+    return order
+  }
+
+  /// A whole number in `0..<limit`.
+  private static func draw(_ stream: RandomStream, item: Int, below limit: Int) -> Int {
+    let words = stream.words(item: item, index: 0)
+    let draw = UInt64(words.0) << 32 | UInt64(words.1)
+    return Int(draw.multipliedFullWidth(by: UInt64(limit)).high)
   }
 
   private static func positions(_ count: Int) -> [Int32] {

@@ -2,15 +2,15 @@ import Foundation
 import IR
 
 /// How a family's reference code draws its first weights.
-enum Initialization: Sendable {
+enum Initialization: String, Sendable, CaseIterable {
   /// PyTorch's default: weights and biases uniform within 1 / sqrt(fan in), which is
   /// kaiming_uniform(a = sqrt 5).
   case torch
   /// Weights normal with variance 2 / fan in (He et al. 2015); biases as in `torch`.
-  case kaimingNormal
+  case kaimingNormal = "kaiming-normal"
   /// Convolutions normal with variance 2 / (k * k * output channels), linear weights as in `torch`,
   /// linear biases zero (Zagoruyko and Komodakis 2016, as TRADES has it).
-  case wideResNet
+  case wideResNet = "wide-resnet"
 
   enum Draw: Equatable {
     case constant(Float)
@@ -48,10 +48,11 @@ extension Model {
     let stream = RandomStream(seed: seed, epoch: 0, purpose: .weights)
     let shapes = Dictionary(parameters.map { ($0.name, $0.shape) }) { first, _ in first }
     var values: [String: [Float]] = [:]
+    let weights = Dictionary(
+      allLayers.compactMap { layer in layer.bias.map { ($0, layer.weight) } }
+    ) { first, _ in first }
     for (item, parameter) in parameters.enumerated() {
-      let sibling = parameter.name.dropLast("bias".count) + "weight"
-      let weight =
-        parameter.kind == .bias ? shapes[String(sibling)] ?? parameter.shape : parameter.shape
+      let weight = weights[parameter.name].flatMap { shapes[$0] } ?? parameter.shape
       let draw = architecture.initialization.draw(parameter.kind, weight: weight)
       values[parameter.name] = stream.sample(draw, count: parameter.count, item: item)
     }

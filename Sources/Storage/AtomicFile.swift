@@ -34,7 +34,7 @@ public enum AtomicFile {
     }
     // A link stays a link: what it points to is replaced.
     let target = exists ? URL(fileURLWithPath: path).resolvingSymlinksInPath().path : path
-    let folder = (target as NSString).deletingLastPathComponent
+    let folder = split(target).folder
     let temporary = temporaryPath(for: target)
     do {
       try fill(temporary, named: path, bytes: bytes, flags: O_CREAT | O_EXCL, calls: calls, body)
@@ -45,7 +45,7 @@ public enum AtomicFile {
       unlink(temporary)
       throw error
     }
-    try syncFolder(folder.isEmpty ? "." : folder, calls: calls)
+    try syncFolder(folder, calls: calls)
   }
 
   /// Devices and pipes cannot be renamed to; they are written directly.
@@ -92,11 +92,16 @@ public enum AtomicFile {
   static let temporaryMark = ".clat-tmp-"
 
   private static func temporaryPath(for path: String) -> String {
-    let folder = (path as NSString).deletingLastPathComponent
-    let name =
-      "." + (path as NSString).lastPathComponent + temporaryMark
-      + "\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    return folder.isEmpty ? name : (folder as NSString).appendingPathComponent(name)
+    let (folder, name) = split(path)
+    let temporary = "." + name + temporaryMark + "\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    return folder + "/" + temporary
+  }
+
+  /// Folder and name in a path. (Foundation's own traps on a name of one character.)
+  private static func split(_ path: String) -> (folder: String, name: String) {
+    guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+    let folder = path[..<slash]
+    return (folder.isEmpty ? "/" : String(folder), String(path[path.index(after: slash)...]))
   }
 
   /// Removes what processes that ended in the middle of a write have left in `folder`.

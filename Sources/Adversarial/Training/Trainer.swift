@@ -25,6 +25,8 @@ public final class Trainer {
   public var onEvent: (TrainerEvent) -> Void = { _ in }
 
   var state = TrainerState()
+  /// The network as text, where it can be written: what a checkpoint brings to be evaluated by.
+  public private(set) lazy var networkText = try? model.graph().graph.text
 
   /// A run from the recipe's weights.
   ///
@@ -41,7 +43,8 @@ public final class Trainer {
     self.directory = directory
     let model = try recipe.makeModel(for: data.train)
     session = try ModelSession(
-      model, seed: recipe.seed, threads: recipe.threads, convolution: recipe.convolution)
+      model, values: recipe.model.imported?.values ?? model.initialValues(seed: recipe.seed),
+      threads: recipe.threads, convolution: recipe.convolution)
     if let file = recipe.model.weights {
       try session.load(Safetensors.read(file).tensors, file: file)
     }

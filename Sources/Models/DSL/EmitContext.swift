@@ -84,12 +84,17 @@ public final class EmitContext {
   }
 
   func declareConvolution(output: ValueID, bias: Bool) {
-    let kind: LayerInfo.Kind = shortcutDepth > 0 ? .shortcut : .convolution
-    trace.declare(name: qualified(nil), kind: kind, bias: bias, output: output)
+    declare(shortcutDepth > 0 ? .shortcut : .convolution, output, bias: bias)
   }
 
   func declareLinear(output: ValueID) {
-    trace.declare(name: qualified(nil), kind: .linear, bias: true, output: output)
+    declare(.linear, output, bias: true)
+  }
+
+  private func declare(_ kind: LayerInfo.Kind, _ output: ValueID, bias: Bool) {
+    trace.declare(
+      name: qualified(nil), kind: kind, weight: qualified("weight"),
+      bias: bias ? qualified("bias") : nil, output: output)
   }
 
   func declareNorm(of x: ValueID) {

@@ -22,7 +22,7 @@ struct ModelsCommand: ParsableCommand {
 
   func run() throws {
     let models = try Model.names.map {
-      try ModelOptions.make($0, image: (32, 32, 3), classes: 10)
+      try Model(ModelSpec($0), imageShape: (32, 32, 3), classes: 10)
     }
     if json { return try Output.json(.array(models.map(Self.describe))) }
     var table = Table("name", "parameters", "GFLOP", "layers", "critical")

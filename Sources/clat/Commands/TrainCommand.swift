@@ -1,6 +1,7 @@
 import Adversarial
 import ArgumentParser
 import Foundation
+import Models
 import Storage
 
 /// `clat train`: runs a recipe.
@@ -17,6 +18,7 @@ struct TrainCommand: ParsableCommand {
         clat train recipes/digits-clat.yaml
         clat train recipes/resnet18-clat.yaml --set data.source=cifar-10-batches-bin \\
           --set attack.eps=8/255 --set clat.epochs=20 --out runs/mine
+        clat train recipes/digits-clat.yaml --set model.name=net.onnx
         clat train --resume runs/mine
       """)
 
@@ -81,7 +83,11 @@ struct TrainCommand: ParsableCommand {
     guard let text = String(data: data, encoding: .utf8) else {
       throw Failure.badData("\(path): not UTF-8 text, expected a recipe")
     }
-    return try Recipe.parse(text, file: path, overrides: overrides)
+    var recipe = try Recipe.parse(text, file: path, overrides: overrides)
+    if ImportedNetwork.isFile(recipe.model.name) {
+      recipe.model.imported = try NetworkFile.read(recipe.model.name)
+    }
+    return recipe
   }
 
   private func start(

@@ -10,8 +10,12 @@ extension Split: ExpressibleByArgument {}
 struct ImageOptions: ParsableArguments {
   @OptionGroup var network: ModelOptions
 
-  @Option(help: "Weights as safetensors with PyTorch's names, a checkpoint, or a run's folder.")
-  var weights: String
+  @Option(
+    help: """
+      Weights as safetensors with PyTorch's names, a checkpoint, or a run's folder. An ONNX model \
+      brings its own.
+      """)
+  var weights: String?
 
   @Option(help: "'digits', a CIFAR-10 or CIFAR-100 binary folder, or a .bin file of its records.")
   var data: String
@@ -38,13 +42,18 @@ struct ImageOptions: ParsableArguments {
 
   /// The network with its weights, ready for images like those of `dataset`.
   func session(for dataset: Dataset, layers: LayerOptions? = nil) throws -> ModelSession {
-    let network = try network.make(for: dataset)
+    let (network, own) = try network.load(for: dataset, weights: weights)
     let model = try layers?.count(in: network) ?? network
-    let values = try Weights.read(weights, model)
+    guard let values = try weights.map({ try Weights.read($0, model) }) ?? own else {
+      throw Failure.usage("--model \(network.name) brings no weights: give --weights")
+    }
     return try ModelSession(
       model, values: values, threads: try threading.resolve(),
       convolution: algorithm.convolution)
   }
+
+  /// Where the weights come from, for reports.
+  var weightsName: String { weights ?? network.model ?? "" }
 
   static func check(batch: Int) throws {
     guard (1...BatchPlan.maximumBatchSize).contains(batch) else {

@@ -1,5 +1,6 @@
 import Adversarial
 import Foundation
+import IR
 import Models
 import Storage
 
@@ -12,6 +13,23 @@ enum Weights {
   static func read(_ path: String, _ model: Model) throws -> [String: [Float]] {
     let file = try locate(path)
     return try ModelSession.values(Safetensors.read(file).tensors, model, file: file)
+  }
+
+  /// The network that a checkpoint, or the weights of a finished run, bring as text.
+  ///
+  /// - Throws: Failure (64) for files without.
+  static func network(_ path: String) throws -> ImportedNetwork {
+    let file = try locate(path)
+    let metadata = try Safetensors.read(file).metadata
+    let state = metadata["clat"].flatMap {
+      try? JSONDecoder().decode([String: String].self, from: Data($0.utf8))
+    }
+    guard let text = metadata["network"] ?? state?["network"] else {
+      throw Failure.usage("\(file) does not say what network its weights are of: give --model")
+    }
+    return try Failure.blaming(.badData, file) {
+      ImportedNetwork(try NetworkGraph(Graph(parsing: text)))
+    }
   }
 
   /// The file itself, or the latest whole checkpoint of a run's folder.

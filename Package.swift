@@ -7,6 +7,7 @@ let package = Package(
     .executable(name: "clat", targets: ["clat"]),
     .library(name: "IR", targets: ["IR"]),
     .library(name: "Models", targets: ["Models"]),
+    .library(name: "ONNX", targets: ["ONNX"]),
     .library(name: "Engine", targets: ["Engine"]),
     .library(name: "Eager", targets: ["Eager"]),
     .library(name: "Adversarial", targets: ["Adversarial"]),
@@ -16,6 +17,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     .target(name: "IR", path: "IR"),
@@ -35,6 +37,11 @@ let package = Package(
     .target(name: "Eager", dependencies: ["IR", "Engine"]),
     .target(name: "Models", dependencies: ["IR"]),
     .target(
+      name: "ONNX",
+      dependencies: [
+        "IR", "Models", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ], exclude: ["generate.sh", "Generated/NOTICE"]),
+    .target(
       name: "Adversarial",
       dependencies: [
         "IR", "Models", "Engine", "Eager", "Datasets", "Storage",
@@ -43,7 +50,7 @@ let package = Package(
     .executableTarget(
       name: "clat",
       dependencies: [
-        "IR", "Models", "Engine", "Eager", "Adversarial", "Datasets", "Storage",
+        "IR", "Models", "ONNX", "Engine", "Eager", "Adversarial", "Datasets", "Storage",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(name: "TestSupport", dependencies: ["IR"], path: "Tests/TestSupport"),
@@ -58,6 +65,9 @@ let package = Package(
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "IR"]),
+    .testTarget(
+      name: "ONNXTests",
+      dependencies: ["ONNX", "Models", "Adversarial", "Datasets", "Storage", "TestSupport"]),
     .testTarget(name: "AdversarialTests", dependencies: ["Adversarial", "TestSupport"]),
   ]
 )

@@ -56,7 +56,8 @@ public struct Model: Sendable {
   }
 
   init(
-    _ spec: ModelSpec, _ architecture: Architecture, _ arguments: Arguments = Arguments(values: [:]),
+    _ spec: ModelSpec, _ architecture: Architecture,
+    _ arguments: Arguments = Arguments(values: [:]),
     imageShape: (height: Int, width: Int, channels: Int), classes: Int, mean: [Double]?,
     std: [Double]?
   ) throws {

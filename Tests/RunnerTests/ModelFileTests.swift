@@ -95,14 +95,57 @@ extension RunnerTests {
       #expect(result.code == 0 && !result.output.isEmpty, "\(result.error)")
     }
 
+    private static let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("Golden/onnx").path
+
+    /// A network of PyTorch's trains by PGD-AT and CLAT from the file's weights, also after an
+    /// interruption that finds the file gone.
+    @Test func onnxTrainsAndResumes() throws {
+      let file = Self.golden + "/digits-training.onnx"
+      try FileManager.default.copyItem(atPath: file, toPath: runner.path("net.onnx"))
+      try train("whole", "net.onnx")
+      #expect(try tensors("whole").contains { $0.name == "1.running_var" })
+      let recipe = try runner.recipe(epochs: 1, clat: 1)
+      let running = try runner.start([
+        "train", recipe, "--out", "run", "--set", "model.name=net.onnx",
+      ])
+      #expect(
+        running.waits {
+          FileManager.default.fileExists(atPath: runner.path("run/network.ir"))
+        })
+      running.signal(SIGKILL)
+      _ = try running.wait()
+      try FileManager.default.removeItem(atPath: runner.path("net.onnx"))
+      let result = try runner.run("train", "--resume", "run")
+      #expect(result.code == 0, "\(result.error)")
+      #expect(try tensors("run") == tensors("whole"))
+      #expect(try evaluate("--weights", "whole")["count"] as? Int == 100)
+    }
+
+    @Test func onnxBringsItsWeights() throws {
+      let file = Self.golden + "/digits-training.onnx"
+      let bare = try evaluate("--model", file)
+      let text = try runner.run("inspect", "network", "--model", file)
+      try runner.write("net.ir", text.output)
+      #expect(text.output.contains("input %1 \"0.weight\" parameter : f32[8,1,3,3]"))
+      #expect(bare["count"] as? Int == 100)
+      let ranked = try runner.run(
+        "criticality", "--model", file, "--data", "digits", "--batch", "16", "--json")
+      let layers = try ranked.object()["layers"] as? [[String: Any]]
+      #expect(layers?.map { $0["name"] as? String } == ["0", "3"])
+    }
+
     @Test func misfits() throws {
       try write("small-cnn:width=8")
+      try runner.write("text.onnx", "no model at all")
       try runner.write("none.ir", "graph @none { input %0 \"x\" data : f32[1,8,8,1] }")
       for (arguments, code, part) in [
         (["profile", "--model", "net.ir", "--classes", "9"], 64, "10 classes apart, not 9"),
         (["profile", "--model", "net.ir", "--image", "9x8x1"], 64, "8x8x1, not of 9x8x1"),
         (["profile", "--model", "none.ir"], 65, "none.ir: a network has one output"),
         (["profile", "--model", "absent.ir"], 66, "absent.ir: not found"),
+        (["profile", "--model", "absent.onnx"], 66, "absent.onnx: not found"),
+        (["profile", "--model", "text.onnx"], 65, "text.onnx: not an ONNX model"),
         (["evaluate", "--data", "digits"], 64, "expected --model, --weights, or both"),
         (["evaluate", "--data", "digits", "--model", "net.ir"], 64, "brings no weights"),
       ] as [([String], Int32, String)] {

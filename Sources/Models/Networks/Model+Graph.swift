@@ -4,9 +4,9 @@ extension Model {
   /// A network from a graph. Images and classes are the graph's; the number of images in it does
   /// not matter, nor does the mode of its batch norms.
   ///
-  /// The graph's header may say `initialization` ("torch", "kaiming-normal", "wide-resnet"; PyTorch's
-  /// default unless given), `critical` (how many layers CLAT trains) and `shortcuts` (the names of
-  /// convolutions that are not on the main path, separated by commas).
+  /// The graph's header may say `initialization` ("torch", "kaiming-normal", "wide-resnet";
+  /// PyTorch's default unless given), `critical` (how many layers CLAT trains) and `shortcuts` (the
+  /// names of convolutions that are not on the main path, separated by commas).
   ///
   /// - Parameter name: in reports and errors, such as the file's.
   /// - Throws: ModelError where the graph is no network or normalisation does not fit.

@@ -52,8 +52,8 @@ struct Sums {
   /// The convolutions of shortcuts.
   private(set) var shortcuts: Set<Int> = []
 
-  /// The main path of an addition is the operand that more convolutions lead to which do not lead to
-  /// the other; of equals the first, and then neither is a shortcut.
+  /// The main path of an addition is the operand that has more convolutions of its own, which do
+  /// not lead to the other operand; of equals the first, and then neither is a shortcut.
   init(_ graph: Graph) {
     let definitions = graph.definitions
     for (index, node) in graph.nodes.enumerated() where node.op == "add" {

@@ -1,6 +1,7 @@
 import Foundation
 import IR
 import Models
+import ONNX
 import Storage
 
 /// Networks and graphs in files.
@@ -9,8 +10,18 @@ enum NetworkFile {
   ///
   /// - Throws: Failure: 66 where there is no file, 65 with its name where that holds no network.
   static func read(_ path: String) throws -> ImportedNetwork {
+    if path.hasSuffix(".onnx") { return try onnx(path) }
     let graph = try graph(path)
     return try Failure.blaming(.badData, path) { ImportedNetwork(try NetworkGraph(graph)) }
+  }
+
+  private static func onnx(_ path: String) throws -> ImportedNetwork {
+    guard let bytes = FileManager.default.contents(atPath: path) else {
+      throw Failure(.missingInput, "\(path): not found, expected an ONNX model")
+    }
+    let file = try Failure.blaming(.badData, path) { try ONNXFile.read(bytes) }
+    for note in file.notes { Output.note("clat: \(path): \(note)") }
+    return file.network
   }
 
   /// The verified graph of a file in IR text, network or not.

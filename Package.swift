@@ -29,7 +29,8 @@ let package = Package(
     .target(
       name: "Datasets", dependencies: ["IR"], exclude: ["Resources/make_digits.py"],
       resources: [.copy("Resources/digits.bin")]),
-    .target(name: "Storage"),
+    .systemLibrary(name: "CZlib", path: "Sources/CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "Storage", dependencies: ["CZlib"]),
     .systemLibrary(
       name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CLLVM"),

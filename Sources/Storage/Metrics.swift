@@ -86,6 +86,19 @@ final class MetricsLog {
     try csv.append(row(values))
   }
 
+  /// The last record at or before a place, in its order; nil where there is none to be read.
+  static func last(in folder: String, upTo place: (epoch: Int, step: Int)) -> JSON? {
+    guard let data = try? InputFile.readAll(folder + "/metrics.jsonl") else { return nil }
+    for line in data.split(separator: UInt8(ascii: "\n")).reversed().map({ Data($0) }) {
+      guard let found = try? JSONDecoder().decode(Place.self, from: line),
+        (found.epoch, found.step) <= place,
+        let values = try? JSONDecoder().decode([String: MetricValue].self, from: line)
+      else { continue }
+      return .object(JSONKeys.outermost(line).map { ($0, values[$0]?.json ?? .null) })
+    }
+    return nil
+  }
+
   /// Keeps the records at or before `epoch` and `step`.
   func truncate(afterEpoch epoch: Int, step: Int) throws {
     try rewrite { ($0, $1) <= (epoch, step) }

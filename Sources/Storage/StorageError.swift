@@ -54,10 +54,13 @@ public struct StorageError: Error, Equatable, Sendable, CustomStringConvertible 
   }
 }
 
-/// A name from a file, safe to print: quoted, without control characters, at most 80 characters.
-func quoted(_ name: String) -> String {
-  let clean = name.unicodeScalars.prefix(80).map { scalar in
+/// A name from a file, quoted and safe to print.
+func quoted(_ name: String) -> String { "'" + printable(name) + "'" }
+
+/// A text from a file on one line: without control characters, at most 80 characters.
+public func printable(_ text: String) -> String {
+  let clean = text.unicodeScalars.prefix(80).map { scalar in
     scalar.properties.generalCategory == .control ? "?" : String(scalar)
   }
-  return "'" + clean.joined() + (name.unicodeScalars.count > 80 ? "...'" : "'")
+  return clean.joined() + (text.unicodeScalars.count > 80 ? "..." : "")
 }

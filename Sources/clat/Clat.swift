@@ -19,7 +19,7 @@ struct Clat: ParsableCommand {
     subcommands: [
       QuickstartCommand.self, TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
       CriticalityCommand.self, InspectCommand.self, ProfileCommand.self, BenchmarkCommand.self,
-      ModelsCommand.self, DoctorCommand.self,
+      ModelsCommand.self, ConvertCommand.self, CheckpointCommand.self, DoctorCommand.self,
     ])
 
   static func main() {

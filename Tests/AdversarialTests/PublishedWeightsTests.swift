@@ -10,14 +10,16 @@ import Testing
   static let data = ProcessInfo.processInfo.environment["CLAT_DATA"]
   static let weights = ProcessInfo.processInfo.environment["CLAT_WEIGHTS"]
 
-  private func session(threads: Int = 2) throws -> (ModelSession, Dataset) {
+  private func session(
+    threads: Int = 2, file: String = "resnet20-cifar10.safetensors"
+  ) throws -> (ModelSession, Dataset) {
     let (data, weights) = (try #require(Self.data), try #require(Self.weights))
     let model = try Model(
       ModelSpec("resnet20"), imageShape: (32, 32, 3), classes: 10, mean: [0.485, 0.456, 0.406],
       std: [0.229, 0.224, 0.225])
     let session = try ModelSession(model, seed: 0, threads: threads)
-    let file = weights + "/resnet20-cifar10.safetensors"
-    try session.load(Safetensors.read(file).tensors, file: file)
+    let notes = try session.load(WeightFile.read(weights + "/" + file))
+    #expect(notes.isEmpty)
     let folder = data + "/cifar-10-batches-bin"
     return (session, try Dataset.load(folder, split: .test))
   }
@@ -45,6 +47,20 @@ import Testing
       session, test.subset(500), adversarial: result.adversarial, eps: Golden.eps.value,
       expected: result.robustCorrect.count { $0 })
     #expect(recheck.problems == [])
+  }
+
+  @Test(
+    .enabled(
+      if: data != nil && weights != nil,
+      "CLAT_DATA and CLAT_WEIGHTS are not set: the published checkpoint is not read"))
+  func theCheckpointItselfIsRead() throws {
+    let (session, test) = try session(file: "resnet20-12fca82f.th")
+    let golden = try Safetensors.read(Golden.folder + "/published-resnet20-logits.safetensors")
+    let result = try Evaluation.run(
+      session, test.subset(1000), .init(batchSize: 128, keepsImages: true))
+    let expected = try #require(golden["logits"]).floats().map(Double.init)
+    expectClose(result.cleanLogits.map(Double.init), expected, relative: 1e-5, "logits")
+    #expect(try golden["correct"]?.integers() == [Int64(result.cleanCorrect.count { $0 })])
   }
 
   private func expectInputGradient(

@@ -1,6 +1,7 @@
 import Engine
 import IR
 import Models
+import Storage
 import Testing
 
 @testable import Adversarial
@@ -85,13 +86,16 @@ import Testing
     let session = try digitsSession()
     var tensors = try session.storedTensors()
     let other = try digitsSession(trained: false)
-    try other.load(tensors + [tensors[0].renamed("optimizer.conv1.weight")], file: "f")
+    func load(_ tensors: [StoredTensor]) throws {
+      try other.load(WeightFile(file: "f", tensors))
+    }
+    try load(tensors + [tensors[0].renamed("optimizer.conv1.weight")])
     #expect(try other.contentHash(except: []) == session.contentHash(except: []))
-    try other.load(tensors.map { $0.renamed("module.\($0.name)") }, file: "f")
+    try load(tensors.map { $0.renamed("module.\($0.name)") })
     tensors.append(tensors[0].renamed("conv1.wieght"))
     #expect(
-      message { try other.load(tensors, file: "f") }
+      message { try load(tensors) }
         == "f: does not fit small-cnn:width=4: 1 unexpected: conv1.wieght")
-    #expect(message { try other.load([], file: "f") }.contains("17 missing: conv1.weight"))
+    #expect(message { try load([]) }.contains("17 missing: conv1.weight"))
   }
 }

@@ -235,6 +235,19 @@ def published_golden(weights, cifar, out, count=8):
           mean=list(MEAN), std=list(STD))
 
 
+def published_logits(checkpoint, cifar, out, count=1000):
+    """Logits and accuracy by the published checkpoint itself, read by torch.load."""
+    state = torch.load(checkpoint, "cpu", weights_only=True)["state_dict"]
+    model = NETWORKS["resnet20"]()
+    model.load_state_dict({name.removeprefix("module."): tensor for name, tensor in state.items()})
+    x, y = read_cifar(cifar, count)
+    with torch.no_grad():
+        logits = Normalised(model.to(DTYPE).eval())(x.to(DTYPE))
+    correct = (logits.argmax(1) == y).sum()
+    write(out / "published-resnet20-logits.safetensors", {"logits": logits, "correct": correct},
+          mean=list(MEAN), std=list(STD))
+
+
 def main():
     global DTYPE
     parser = argparse.ArgumentParser(description=__doc__)
@@ -242,6 +255,7 @@ def main():
     parser.add_argument("--float32", action="store_true")
     parser.add_argument("--cifar", help="CIFAR-10 test_batch.bin")
     parser.add_argument("--weights", help="resnet20-cifar10.safetensors")
+    parser.add_argument("--checkpoint", help="resnet20-12fca82f.th")
     options = parser.parse_args()
     DTYPE = torch.float32 if options.float32 else torch.float64
     torch.set_num_threads(1)
@@ -255,6 +269,8 @@ def main():
         write(options.out / f"attack-{name}.safetensors", tensors, **facts)
     if options.cifar and options.weights:
         published_golden(options.weights, options.cifar, options.out)
+    if options.cifar and options.checkpoint:
+        published_logits(options.checkpoint, options.cifar, options.out)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,9 @@ import Testing
       ModelSpec("resnet20"), imageShape: (32, 32, 3), classes: 10,
       mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225])
     let file = weights + "/resnet20-cifar10.safetensors"
-    let values = try ModelSession.values(Safetensors.read(file).tensors, own, file: file)
+    let found = try ModelSession.find(WeightFile.read(file), own)
+    let values = try Dictionary(
+      uniqueKeysWithValues: found.tensors.map { ($0.name, try $0.floats()) })
     var files = [try ONNXFile.write(own, values: values)]
     if let bytes = FileManager.default.contents(atPath: weights + "/resnet20-cifar10.onnx") {
       files.append(bytes)

@@ -135,6 +135,37 @@ extension RunnerTests {
       #expect(layers?.map { $0["name"] as? String } == ["0", "3"])
     }
 
+    /// Weights become an ONNX model that says the same, and weights again.
+    @Test func converts() throws {
+      try write("small-cnn:width=8")
+      try train("run", "small-cnn:width=8")
+      #expect(try runner.run("convert", "run", "bare.onnx").code == 0)
+      let named = ["--model", "small-cnn:width=8"] + Self.digits
+      let result = try runner.start(["convert", "run", "named.onnx"] + named).wait()
+      #expect(result.output == "wrote named.onnx: 17 tensors, 6386 numbers\n", "\(result.error)")
+      #expect(try runner.bytes("named.onnx") == runner.bytes("bare.onnx"))
+      let correct = try ["bare.onnx", "run"].map { file in
+        try evaluate(file == "run" ? "--weights" : "--model", file)["robust_correct"] as? Int
+      }
+      #expect(correct[0] == correct[1])
+      #expect(try runner.run("convert", "bare.onnx", "back.safetensors").code == 0)
+      #expect(
+        try Safetensors.read(runner.path("back.safetensors")).tensors.map(\.name)
+          == tensors("run").map(\.name))
+      let normal = ["--mean", "0.3", "--std", "0.2"]
+      let options = ["convert", "run", "normal.onnx"] + named + normal
+      #expect(try runner.start(options).wait().code == 0)
+      let moved = try evaluate("--model", "normal.onnx")["clean_correct"] as? Int
+      let expected =
+        try evaluate(
+          "--weights", "run", "--model", "net.ir", "--mean", "0.3",
+          "--std", "0.2")["clean_correct"] as? Int
+      #expect(moved == expected)
+      try FileManager.default.removeItem(atPath: runner.path("run"))
+      #expect(try runner.run("convert", "back.safetensors", "b.onnx").code == 64)
+      #expect(try runner.run("convert", "bare.onnx", "b.pth", "--mean", "1").code == 64)
+    }
+
     @Test func misfits() throws {
       try write("small-cnn:width=8")
       try runner.write("text.onnx", "no model at all")

@@ -185,7 +185,7 @@ extension RunnerTests {
     @Test func help() throws {
       for command in [
         "quickstart", "train", "evaluate", "predict", "criticality", "inspect", "profile", "models",
-        "benchmark", "doctor",
+        "benchmark", "convert", "doctor",
       ] {
         let result = try runner.run(command, "--help")
         #expect(result.code == 0 && result.output.contains("EXAMPLES"), "\(command)")

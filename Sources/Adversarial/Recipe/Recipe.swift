@@ -35,8 +35,8 @@ public struct Recipe: Sendable, Equatable {
     /// Normalisation within the network, by channel; none where nil.
     public var mean: [Double]?
     public var std: [Double]?
-    /// A safetensors file with the weights to start from; those of the imported network, or drawn
-    /// by `seed`, where nil.
+    /// The weights to start from, as `WeightSource` reads it; those of the imported network, or
+    /// drawn by `seed`, where nil.
     public var weights: String?
   }
 

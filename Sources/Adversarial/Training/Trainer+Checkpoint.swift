@@ -34,7 +34,7 @@ extension Trainer {
       throw StorageError(.invalid, file: file, "belongs to another recipe")
     }
     let state = try TrainerState(text: checkpoint.state["trainer"], file: file)
-    try session.load(checkpoint.model, file: file)
+    try session.load(WeightFile(file: file, checkpoint.model))
     for parameter in model.parameters where parameter.isTrainable {
       let name = SGDOptions.stateName(parameter.name)
       let type = TensorType(.f32, parameter.shape)

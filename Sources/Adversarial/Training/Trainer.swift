@@ -21,6 +21,8 @@ public final class Trainer {
   public let data: TrainingData
   public let session: ModelSession
   public let directory: RunDirectory?
+  /// What a user should know of the weights that the run starts from.
+  public private(set) var weightNotes: [String] = []
   /// Called on the thread that trains.
   public var onEvent: (TrainerEvent) -> Void = { _ in }
 
@@ -45,8 +47,9 @@ public final class Trainer {
     session = try ModelSession(
       model, values: recipe.model.imported?.values ?? model.initialValues(seed: recipe.seed),
       threads: recipe.threads, convolution: recipe.convolution)
-    if let file = recipe.model.weights {
-      try session.load(Safetensors.read(file).tensors, file: file)
+    if let text = recipe.model.weights {
+      let source = WeightSource(text)
+      weightNotes = try session.load(source.read(), part: source.part)
     }
     if recipe.clat.epochs > 0 {
       let selection = recipe.clat.selection

@@ -141,7 +141,7 @@ struct Diagnosis {
   }
 
   private static func packages() -> [Diagnosis] {
-    ["libomp-dev", "libopenblas-dev", "llvm-dev"].map { package in
+    ["libomp-dev", "libopenblas-dev", "llvm-dev", "zlib1g-dev"].map { package in
       let version = installedVersion(package)
       return Diagnosis(
         name: package, ok: version != nil, found: version ?? "not installed",

@@ -34,7 +34,7 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "Go on with the run in this folder.")
   var resume: String?
 
-  @Option(help: "Start from these weights: safetensors with PyTorch's names, or a run's folder.")
+  @Option(help: "Start from these weights: as of 'clat evaluate'.")
   var weights: String?
 
   @OptionGroup var threading: ThreadOptions
@@ -101,7 +101,10 @@ struct TrainCommand: ParsableCommand {
     var recipe = given ?? Recipe()
     if recipe.threads == 0 || threading.threads != nil { recipe.threads = threads }
     let data = try TrainingData.load(recipe.data)
-    if let weights { recipe.model.weights = try Weights.locate(weights) }
+    if let weights {
+      let source = try WeightSource(weights).located(warn: { Output.note("clat: \($0)") })
+      recipe.model.weights = source.description
+    }
     let name = URL(fileURLWithPath: self.recipe ?? "run").deletingPathExtension().lastPathComponent
     return try TrainingRun(
       recipe, data: data, in: out ?? TrainingRun.freshFolder(name), check: check,

@@ -12,8 +12,8 @@ struct ImageOptions: ParsableArguments {
 
   @Option(
     help: """
-      Weights as safetensors with PyTorch's names, a checkpoint, or a run's folder. An ONNX model \
-      brings its own.
+      Weights: safetensors, a checkpoint of clat or PyTorch (.pth), a run's folder; FILE:PART for one \
+      of several in a file. An ONNX model brings its own.
       """)
   var weights: String?
 

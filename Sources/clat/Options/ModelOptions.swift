@@ -73,6 +73,23 @@ struct ModelOptions: ParsableArguments {
     return (network, imported.values)
   }
 
+  /// A network by name for images of 32x32x3 and 10 classes, or one from a file for its own,
+  /// unless the options say otherwise.
+  static func make(
+    _ model: String, image: ImageExtent?, classes: Int?, mean: NumberList? = nil,
+    std: NumberList? = nil
+  ) throws -> Model {
+    let image = image.map { ($0.height, $0.width, $0.channels) }
+    let (mean, std) = (mean?.values, std?.values)
+    if ImportedNetwork.isFile(model) {
+      return try NetworkFile.read(model).model(
+        named: model, image: image, classes: classes, mean: mean, std: std)
+    }
+    return try Model(
+      ModelSpec(model), imageShape: image ?? (32, 32, 3), classes: classes ?? 10, mean: mean,
+      std: std)
+  }
+
   private func imported(_ weights: String?) throws -> ImportedNetwork {
     if let model { return try NetworkFile.read(model) }
     guard let weights else { throw Failure.usage("expected --model, --weights, or both") }
@@ -111,20 +128,10 @@ struct StandaloneModelOptions: ParsableArguments {
     guard (1...BatchPlan.maximumBatchSize).contains(batch) else {
       throw Failure.usage("--batch \(batch): expected 1...\(BatchPlan.maximumBatchSize)")
     }
-    return try layers.count(in: network())
+    return try layers.count(
+      in: ModelOptions.make(model, image: image, classes: classes, mean: mean, std: std))
   }
 
-  private func network() throws -> Model {
-    let image = image.map { ($0.height, $0.width, $0.channels) }
-    let (mean, std) = (mean?.values, std?.values)
-    if ImportedNetwork.isFile(model) {
-      return try NetworkFile.read(model).model(
-        named: model, image: image, classes: classes, mean: mean, std: std)
-    }
-    return try Model(
-      ModelSpec(model), imageShape: image ?? (32, 32, 3), classes: classes ?? 10, mean: mean,
-      std: std)
-  }
 }
 
 extension ConvolutionPolicy: ExpressibleByArgument {}

@@ -24,6 +24,7 @@ struct TrainingRun {
     directory = try RunDirectory.create(at: folder, recipe: recipe.text)
     if let imported = recipe.model.imported { try KeptNetwork(folder: folder).write(imported) }
     trainer = try Trainer(recipe, data: data, directory: directory)
+    for note in trainer.weightNotes { Output.note("clat: \(note)") }
     log = TrainingLog(epochs: recipe.totalEpochs, print: print)
     resumedFrom = nil
     trainer.onEvent = log.take

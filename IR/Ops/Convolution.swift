@@ -7,12 +7,20 @@ public struct ConvolutionShape: Hashable, Sendable {
   public var outHeight, outWidth, outChannels: Int
   public var kernelHeight, kernelWidth: Int
   public var strideHeight, strideWidth: Int
+  /// Rows above and columns to the left; those below and to the right show in the output's extents.
   public var padHeight, padWidth: Int
 
   public var kernelTaps: Int { kernelHeight * kernelWidth }
   public var input: TensorType { .f32(images, inHeight, inWidth, inChannels) }
   public var output: TensorType { .f32(images, outHeight, outWidth, outChannels) }
   public var filters: TensorType { .f32(outChannels, inChannels, kernelHeight, kernelWidth) }
+
+  /// The rows below and columns to the right that the last outputs see, the more of them.
+  var endPadding: Int {
+    max(
+      (outHeight - 1) * strideHeight + kernelHeight - inHeight - padHeight,
+      (outWidth - 1) * strideWidth + kernelWidth - inWidth - padWidth)
+  }
 
   /// Two operations a multiply-add; padding taps are counted.
   public var flops: Double {
@@ -26,27 +34,23 @@ public struct ConvolutionShape: Hashable, Sendable {
     guard input.rank == 4 else { throw IRError("the input must be NHWC, is \(input)") }
     guard filters.rank == 4 else { throw IRError("the filters must be OIHW, are \(filters)") }
     let (strideHeight, strideWidth) = try types.pair("stride")
-    let (padHeight, padWidth) = try types.pair("pad")
-    guard strideHeight > 0, strideWidth > 0, padHeight >= 0, padWidth >= 0 else {
-      throw IRError("stride must be positive and pad not negative")
-    }
+    let ((padHeight, padWidth), (below, right)) = try types.padding()
+    guard strideHeight > 0, strideWidth > 0 else { throw IRError("stride must be positive") }
     guard filters.shape[1] == input.shape[3] else {
       throw IRError(
         "the filters take \(filters.shape[1]) channels, the input has \(input.shape[3])")
     }
-    let outHeight = (input.shape[1] + 2 * padHeight - filters.shape[2]) / strideHeight + 1
-    let outWidth = (input.shape[2] + 2 * padWidth - filters.shape[3]) / strideWidth + 1
-    guard input.shape[1] + 2 * padHeight >= filters.shape[2],
-      input.shape[2] + 2 * padWidth >= filters.shape[3]
-    else {
+    let extraHeight = input.shape[1] + padHeight + below - filters.shape[2]
+    let extraWidth = input.shape[2] + padWidth + right - filters.shape[3]
+    guard extraHeight >= 0, extraWidth >= 0 else {
       throw IRError("the kernel of \(filters) is larger than the padded input \(input)")
     }
     images = input.shape[0]
     inHeight = input.shape[1]
     inWidth = input.shape[2]
     inChannels = input.shape[3]
-    self.outHeight = outHeight
-    self.outWidth = outWidth
+    outHeight = extraHeight / strideHeight + 1
+    outWidth = extraWidth / strideWidth + 1
     outChannels = filters.shape[0]
     kernelHeight = filters.shape[2]
     kernelWidth = filters.shape[3]
@@ -167,6 +171,15 @@ extension OpRegistry {
       OpSample(
         [.f32(2, 9, 6, 17), .f32(18, 17, 3, 3)],
         ["pad": .ints([1, 0]), "stride": .ints([2, 2]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 6, 5, 3), .f32(5, 3, 3, 3)],
+        ["pad": .ints([0, 0, 1, 2]), "stride": .ints([2, 2])], differentiable: [0, 1]),
+      OpSample(
+        [.f32(2, 6, 5, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([0, 2, 1, 1]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 8, 8, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "algorithm": .string("winograd")]),
     ],
     flops: { types, _ in (try? ConvolutionShape.forward(types).flops) ?? 0 },
     infer: { types in
@@ -232,6 +245,18 @@ extension OpRegistry {
           "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([9, 6]),
           "algorithm": .string("winograd"),
         ]),
+      OpSample(
+        [.f32(2, 3, 3, 5), .f32(5, 3, 3, 3)],
+        ["pad": .ints([0, 0, 1, 2]), "stride": .ints([2, 2]), "input": .ints([6, 5])]),
+      OpSample(
+        [.f32(2, 5, 6, 18), .f32(18, 17, 3, 3)],
+        ["pad": .ints([0, 2, 1, 1]), "input": .ints([6, 5]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 4, 4, 18), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "input": .ints([8, 8]),
+          "algorithm": .string("winograd"),
+        ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.inputGradient(types).flops) ?? 0 },
     infer: { types in
@@ -260,6 +285,12 @@ extension OpRegistry {
       OpSample(
         [.f32(3, 6, 9, 17), .f32(3, 6, 7, 18)],
         ["pad": .ints([1, 0]), "kernel": .ints([3, 3]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 6, 5, 3), .f32(2, 3, 3, 5)],
+        ["pad": .ints([0, 0, 1, 2]), "stride": .ints([2, 2]), "kernel": .ints([3, 3])]),
+      OpSample(
+        [.f32(2, 6, 5, 17), .f32(2, 5, 6, 18)],
+        ["pad": .ints([0, 2, 1, 1]), "kernel": .ints([3, 3]), "algorithm": .string("winograd")]),
     ],
     flops: { types, _ in (try? ConvolutionShape.weightGradient(types).flops) ?? 0 },
     infer: { types in [try ConvolutionShape.weightGradient(types).filters] },

@@ -229,6 +229,16 @@ public struct OpTypes: Sendable {
     }
     return (values[0], values[1])
   }
+
+  /// Rows and columns of padding before and after: `pad` is [rows, columns] on both sides, or
+  /// [above, left, below, right].
+  public func padding() throws -> (before: (Int, Int), after: (Int, Int)) {
+    let values = attributes.ints("pad")
+    guard values.count == 2 || values.count == 4, values.allSatisfy({ $0 >= 0 }) else {
+      throw IRError("attribute 'pad' must hold two or four numbers of 0 or more, is \(values)")
+    }
+    return ((values[0], values[1]), (values[values.count - 2], values[values.count - 1]))
+  }
 }
 
 /// One execution of an operation on host data, in double precision. `bits` are 0 or 1.

@@ -33,7 +33,7 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
     case .winograd:
       shape.kernelHeight == 3 && shape.kernelWidth == 3 && shape.strideHeight == shape.strideWidth
         && shape.strideHeight <= (use == .weightGradient ? 1 : 2)
-        && shape.padHeight <= 2 && shape.padWidth <= 2
+        && shape.padHeight <= 2 && shape.padWidth <= 2 && shape.endPadding <= 2
         && max(shape.inChannels, shape.outChannels) <= 4096
     }
   }

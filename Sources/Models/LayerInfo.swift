@@ -39,8 +39,8 @@ extension NormInfo {
 
 /// A convolution or a linear layer.
 public struct LayerInfo: Sendable {
-  /// Main-path convolution, convolution of a shortcut, or linear layer.
-  public enum Kind: String, Sendable { case convolution, shortcut, linear }
+  /// Main-path convolution, convolution of a shortcut or of a gate, or linear layer.
+  public enum Kind: String, Sendable { case convolution, shortcut, gate, linear }
 
   /// Position in `Model.allLayers`.
   public var index: Int

@@ -93,6 +93,7 @@ extension LayerSet {
     switch layer.kind {
     case .convolution: return true
     case .shortcut: return includesShortcuts
+    case .gate: return false
     case .linear: return includesLinear
     }
   }

@@ -48,6 +48,25 @@ import Testing
     }
   }
 
+  /// The convolutions of a gate are layers, but not of the main path, and what they scale is still
+  /// the feature of the convolution before.
+  @Test func gates() throws {
+    let model = try Model(named: "gated", imageShape: (8, 8, 1), classes: 10) {
+      Conv2d("conv1", channels: 16, kernel: 3, padding: 1)
+      SqueezeExcite("se", channels: 4)
+      ReLU()
+      GlobalAvgPool()
+      Linear("linear", features: 10, bias: false)
+    }
+    #expect(model.layers.map(\.name) == ["conv1"] && model.units.map(\.name) == ["conv1"])
+    #expect(model.allLayers.map(\.name) == ["conv1", "se.fc1", "se.fc2", "linear"])
+    #expect(model.allLayers[1].kind == .gate && model.allLayers[3].bias == nil)
+    let named = try model.counting(LayerSet(names: ["se.fc2", "conv1"]))
+    #expect(named.units.map(\.name) == ["conv1", "se.fc2"])
+    let (graph, forward) = try emitted(model, .eval)
+    #expect(graph.maker(forward.features[0].activation) == "relu")
+  }
+
   @Test func allCNN() throws {
     let width = 8
     let network = Sequential("features") {

@@ -91,21 +91,21 @@ import Testing
     let convolution = try #require(graph.nodes.first { $0.op == "conv2d" })
     #expect(convolution.operands[0] == affine.results[0])
   }
+}
 
-  /// Equal but for rounding to float32, relative to the largest magnitude.
-  private func expectClose(
-    _ values: [Double]?, _ expected: [Double], _ location: SourceLocation = #_sourceLocation
-  ) {
-    let values = values ?? []
-    #expect(values.count == expected.count && !expected.isEmpty, sourceLocation: location)
-    let scale = expected.map(abs).max() ?? 0
-    let error = zip(values, expected).map { abs($0 - $1) }.max() ?? .infinity
-    #expect(error <= 1e-6 * scale, sourceLocation: location)
-  }
+/// Equal but for rounding to float32, relative to the largest magnitude.
+func expectClose(
+  _ values: [Double]?, _ expected: [Double], _ location: SourceLocation = #_sourceLocation
+) {
+  let values = values ?? []
+  #expect(values.count == expected.count && !expected.isEmpty, sourceLocation: location)
+  let scale = expected.map(abs).max() ?? 0
+  let error = zip(values, expected).map { abs($0 - $1) }.max() ?? .infinity
+  #expect(error <= 1e-6 * scale, sourceLocation: location)
 }
 
 extension Graph {
-  fileprivate func run(_ data: [String: [Double]]) throws -> [ValueID: [Double]] {
+  func run(_ data: [String: [Double]]) throws -> [ValueID: [Double]] {
     try Interpreter(self).evaluate(inputs: data)
   }
 }

@@ -82,6 +82,38 @@ import Testing
       model.allLayers.filter { $0.kind == .shortcut }.map(\.name) == ["conv1", "layer1.0.conv1"])
   }
 
+  /// Gates are neither on the main path nor the end of the features that they scale.
+  @Test func squeezeAndExcitation() throws {
+    let model = try Model(named: "gated", imageShape: cifar, classes: 10) {
+      Block("block") {
+        Residual {
+          Conv2d("conv1", channels: 8, kernel: 3, padding: 1)
+          BatchNorm2d("bn1")
+          SqueezeExcite("se", channels: 4)
+          ReLU()
+          Conv2d("conv2", channels: 3, kernel: 3, padding: 1)
+          SqueezeExcite("se2", channels: 2)
+        }
+      }
+      GlobalAvgPool()
+      Linear("linear", features: 10, bias: false)
+    }
+    let kinds: [LayerInfo.Kind] = [.convolution, .gate, .gate, .convolution, .gate, .gate, .linear]
+    #expect(model.allLayers.map(\.kind) == kinds)
+    let copy = try reread(model)
+    #expect("\(copy.allLayers)" == "\(model.allLayers)")
+    #expect(try text(copy) == text(model))
+    let bare = try reread(model) { graph in
+      graph.taps = []
+      graph.header = [:]
+    }
+    #expect(bare.allLayers.map(\.kind) == kinds)
+    let activations = try [bare, model].map { model in
+      try text(model).split(separator: "\n").filter { $0.contains("activation") }
+    }
+    #expect(activations[0] == activations[1])
+  }
+
   /// An addition whose shortcut comes first, as in `x + conv(x)`.
   @Test func shortcutAsFirstOperand() throws {
     let text = """

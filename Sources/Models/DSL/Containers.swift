@@ -53,7 +53,7 @@ public struct Residual: Module {
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
     let main = try context.emit(body, x)
-    let other = try context.inShortcut { try context.emit(shortcut, x) }
+    let other = try context.inBranch(.shortcut) { try context.emit(shortcut, x) }
     let sum = try context.builder.emitOne("add", [main, other])
     context.trace.advance(main, to: sum)
     context.trace.settle(other)

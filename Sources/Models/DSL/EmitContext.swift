@@ -15,7 +15,8 @@ public final class EmitContext {
   private(set) var statistics: [Statistic] = []
   private var statisticIndex: [String: Int] = [:]
   private var path: [String] = []
-  private var shortcutDepth = 0
+  /// What convolutions are here; `convolution` on the main path.
+  private var branch = LayerInfo.Kind.convolution
 
   init(builder: GraphBuilder, mode: BatchNormMode) {
     self.builder = builder
@@ -50,9 +51,12 @@ public final class EmitContext {
     }
   }
 
-  func inShortcut<T>(_ body: () throws -> T) rethrows -> T {
-    shortcutDepth += 1
-    defer { shortcutDepth -= 1 }
+  /// Runs `body`, where the main path has been left for a shortcut or a gate; what branches off
+  /// within either belongs to it.
+  func inBranch<T>(_ kind: LayerInfo.Kind, _ body: () throws -> T) rethrows -> T {
+    let outer = branch
+    if outer == .convolution { branch = kind }
+    defer { branch = outer }
     return try body()
   }
 
@@ -84,11 +88,11 @@ public final class EmitContext {
   }
 
   func declareConvolution(output: ValueID, bias: Bool) {
-    declare(shortcutDepth > 0 ? .shortcut : .convolution, output, bias: bias)
+    declare(branch, output, bias: bias)
   }
 
-  func declareLinear(output: ValueID) {
-    declare(.linear, output, bias: true)
+  func declareLinear(output: ValueID, bias: Bool) {
+    declare(.linear, output, bias: bias)
   }
 
   private func declare(_ kind: LayerInfo.Kind, _ output: ValueID, bias: Bool) {

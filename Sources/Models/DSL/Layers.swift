@@ -4,18 +4,22 @@ import IR
 /// `bias`.
 public struct Conv2d: Module {
   public let name: String?
-  public let channels, kernel, stride, padding: Int
+  public let channels, kernel, stride, padding, endPadding: Int
   public let bias: Bool
 
+  /// - Parameters:
+  ///   - padding: zeros on every side.
+  ///   - endPadding: zeros below and to the right, where they differ from those above.
   public init(
     _ name: String? = nil, channels: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
-    bias: Bool = false
+    endPadding: Int? = nil, bias: Bool = false
   ) {
     self.name = name
     self.channels = channels
     self.kernel = kernel
     self.stride = stride
     self.padding = padding
+    self.endPadding = endPadding ?? padding
     self.bias = bias
   }
 
@@ -27,7 +31,10 @@ public struct Conv2d: Module {
     let shift = bias ? try context.parameter("bias", [channels], .bias) : nil
     var y = try context.builder.emitOne(
       "conv2d", [x, filters],
-      ["stride": .ints([stride, stride]), "pad": .ints([padding, padding])])
+      [
+        "stride": .ints([stride, stride]),
+        "pad": .ints([padding, padding] + (endPadding == padding ? [] : [endPadding, endPadding])),
+      ])
     if let shift { y = try context.builder.emitOne("bias_add", [y, shift]) }
     context.declareConvolution(output: y, bias: bias)
     return y
@@ -38,10 +45,12 @@ public struct Conv2d: Module {
 public struct Linear: Module {
   public let name: String?
   public let features: Int
+  public let bias: Bool
 
-  public init(_ name: String? = nil, features: Int) {
+  public init(_ name: String? = nil, features: Int, bias: Bool = true) {
     self.name = name
     self.features = features
+    self.bias = bias
   }
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
@@ -50,10 +59,10 @@ public struct Linear: Module {
       throw ModelError("a linear layer reads [N, C], not \(type); flatten or pool first")
     }
     let weight = try context.parameter("weight", [features, type.channels], .weight)
-    let bias = try context.parameter("bias", [features], .bias)
-    let product = try context.builder.emitOne("linear", [x, weight])
-    let y = try context.builder.emitOne("bias_add", [product, bias])
-    context.declareLinear(output: y)
+    let shift = bias ? try context.parameter("bias", [features], .bias) : nil
+    var y = try context.builder.emitOne("linear", [x, weight])
+    if let shift { y = try context.builder.emitOne("bias_add", [y, shift]) }
+    context.declareLinear(output: y, bias: bias)
     return y
   }
 }

@@ -8,13 +8,15 @@ import IR
 struct GraphModule: Module {
   let network: NetworkGraph
   var isContainer: Bool { true }
-  private let sums: Sums
+  private let paths: Paths
+  private let definitions: [Int?]
   private let layers: [Int: NetworkGraph.Layer]
 
   init(_ network: NetworkGraph) {
     self.network = network
-    sums = Sums(network.graph)
-    layers = network.layers(sums)
+    paths = Paths(network.graph)
+    definitions = network.graph.definitions
+    layers = network.layers(paths)
   }
 
   func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
@@ -58,8 +60,10 @@ struct GraphModule: Module {
   private func trace(
     _ node: Node, _ index: Int, _ operands: [ValueID], _ result: ValueID, _ context: EmitContext
   ) {
-    if node.op == "add" {
-      let main = sums.main[index] ?? 0
+    if beginsGate(node, index) {
+      // The gate's beginning does not end the feature that it scales.
+    } else if node.op == "add" {
+      let main = paths.main[index] ?? 0
       context.trace.advance(operands[main], to: result)
       context.trace.settle(operands[1 - main])
     } else if network.extendsFeature(node), layers[index] == nil {
@@ -72,6 +76,12 @@ struct GraphModule: Module {
         name: layer.name, kind: layer.kind, weight: layer.weight, bias: layer.bias,
         output: result)
     }
+  }
+
+  /// Whether a node reads what a gate is for.
+  private func beginsGate(_ node: Node, _ index: Int) -> Bool {
+    guard paths.gates.contains(index), let x = node.operands.first else { return false }
+    return definitions[x.index].map { !paths.gates.contains($0) } ?? true
   }
 
   private func declareTaps(_ values: [ValueID: ValueID], _ context: EmitContext) {
@@ -88,10 +98,12 @@ struct GraphModule: Module {
 
 extension NetworkGraph {
   /// Whether a node's result is still the feature of the layer that made its first operand: batch
-  /// norms, activations and what else works element by element on one activation.
+  /// norms, activations, gates and what else works element by element on one activation.
   fileprivate func extendsFeature(_ node: Node) -> Bool {
     let isElementwise = (try? OpRegistry.definition(node.op))?.fusion == .elementwise
-    return (isElementwise || node.op == "batch_norm") && !node.operands.isEmpty
-      && node.operands.dropFirst().allSatisfy { graph.type($0).rank == 1 }
+    return node.op == "image_scale"
+      || (isElementwise || node.op == "batch_norm")
+        && !node.operands.isEmpty
+        && node.operands.dropFirst().allSatisfy { graph.type($0).rank == 1 }
   }
 }

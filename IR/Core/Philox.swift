@@ -32,6 +32,12 @@ public struct RandomStream: Sendable {
   /// What a draw is used for; part of the counter.
   public enum Purpose: UInt32, Sendable {
     case weights = 1, shuffle, augmentation, attackStart, evaluation, selection, criticality
+    case dropout
+
+    /// The counter's word for a network's dropouts, each of which has draws of its own.
+    public static func dropout(layer: Int) -> UInt32 {
+      Purpose.dropout.rawValue | UInt32(truncatingIfNeeded: layer) << 8
+    }
   }
 
   private let key: (UInt32, UInt32)

@@ -49,7 +49,8 @@ private func rule(_ op: String, atResult: Bool = false) -> OpDef.Gradient {
 extension OpRegistry {
   static let activationOps: [OpDef] = [
     sigmoid, sigmoidGrad, tanhOp, tanhGrad, silu, siluGrad, leakyRelu, leakyReluGrad, gelu,
-    geluGrad, softplus, softplusGrad,
+    geluGrad, softplus, softplusGrad, clamp, clampGrad, hardSigmoid, hardSigmoidGrad, hardSwish,
+    hardSwishGrad,
   ]
 
   private static let sigmoid = activation(
@@ -116,5 +117,34 @@ extension OpRegistry {
   private static let softplusGrad = activationGradient("softplus_grad", attributes: beta) {
     x, attributes in
     logistic(attributes.float("beta") * x)
+  }
+
+  private static let bounds = [AttributeSpec("low", .float), AttributeSpec("high", .float)]
+  private static let boundsSample: [Attributes] = [["low": .float(-0.25), "high": .float(0.5)]]
+
+  /// x within [low, high]: ReLU6 and Hardtanh.
+  private static let clamp = activation(
+    "clamp", attributes: bounds, samples: boundsSample,
+    function: { x, attributes in min(max(x, attributes.float("low")), attributes.float("high")) },
+    gradient: rule("clamp_grad"))
+  /// dy strictly between the bounds.
+  private static let clampGrad = activationGradient(
+    "clamp_grad", attributes: bounds, samples: boundsSample
+  ) { x, attributes in x > attributes.float("low") && x < attributes.float("high") ? 1 : 0 }
+
+  /// x / 6 + 1 / 2 within [0, 1] (Howard et al. 2019).
+  private static let hardSigmoid = activation(
+    "hard_sigmoid", function: { x, _ in min(max(x / 6 + 0.5, 0), 1) },
+    gradient: rule("hard_sigmoid_grad"))
+  private static let hardSigmoidGrad = activationGradient("hard_sigmoid_grad") { x, _ in
+    abs(x) < 3 ? 1.0 / 6 : 0
+  }
+
+  /// x * hard_sigmoid(x) (Howard et al. 2019).
+  private static let hardSwish = activation(
+    "hard_swish", function: { x, _ in x * min(max(x / 6 + 0.5, 0), 1) },
+    gradient: rule("hard_swish_grad"))
+  private static let hardSwishGrad = activationGradient("hard_swish_grad") { x, _ in
+    abs(x) < 3 ? x / 3 + 0.5 : x > 0 ? 1 : 0
   }
 }

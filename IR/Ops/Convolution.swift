@@ -5,6 +5,8 @@
 public struct ConvolutionShape: Hashable, Sendable {
   public var images, inHeight, inWidth, inChannels: Int
   public var outHeight, outWidth, outChannels: Int
+  /// Equal ranges of channels that do not see each other.
+  public var groups: Int
   public var kernelHeight, kernelWidth: Int
   public var strideHeight, strideWidth: Int
   /// Rows above and columns to the left; those below and to the right show in the output's extents.
@@ -13,7 +15,11 @@ public struct ConvolutionShape: Hashable, Sendable {
   public var kernelTaps: Int { kernelHeight * kernelWidth }
   public var input: TensorType { .f32(images, inHeight, inWidth, inChannels) }
   public var output: TensorType { .f32(images, outHeight, outWidth, outChannels) }
-  public var filters: TensorType { .f32(outChannels, inChannels, kernelHeight, kernelWidth) }
+  public var filters: TensorType {
+    .f32(outChannels, inChannels / groups, kernelHeight, kernelWidth)
+  }
+  /// Whether every output channel sees the input channel of its number alone.
+  public var isDepthwise: Bool { groups > 1 && groups == inChannels && groups == outChannels }
 
   /// The rows below and columns to the right that the last outputs see, the more of them.
   var endPadding: Int {
@@ -24,7 +30,8 @@ public struct ConvolutionShape: Hashable, Sendable {
 
   /// Two operations a multiply-add; padding taps are counted.
   public var flops: Double {
-    2 * Double(images * outHeight * outWidth * outChannels) * Double(inChannels * kernelTaps)
+    2 * Double(images * outHeight * outWidth * outChannels)
+      * Double(inChannels / groups * kernelTaps)
   }
 
   /// The shape of a convolution of `input` with `filters`.
@@ -36,9 +43,14 @@ public struct ConvolutionShape: Hashable, Sendable {
     let (strideHeight, strideWidth) = try types.pair("stride")
     let ((padHeight, padWidth), (below, right)) = try types.padding()
     guard strideHeight > 0, strideWidth > 0 else { throw IRError("stride must be positive") }
-    guard filters.shape[1] == input.shape[3] else {
+    groups = types.groups
+    guard groups > 0, filters.shape[1] * groups == input.shape[3] else {
       throw IRError(
-        "the filters take \(filters.shape[1]) channels, the input has \(input.shape[3])")
+        "the filters take \(filters.shape[1]) channels\(groups == 1 ? "" : " in \(groups) groups"), "
+          + "the input has \(input.shape[3])")
+    }
+    guard filters.shape[0] % groups == 0 else {
+      throw IRError("\(filters.shape[0]) filters do not make \(groups) groups")
     }
     let extraHeight = input.shape[1] + padHeight + below - filters.shape[2]
     let extraWidth = input.shape[2] + padWidth + right - filters.shape[3]
@@ -83,7 +95,8 @@ public struct ConvolutionShape: Hashable, Sendable {
     try expectFilters(types, 1)
     guard types[1].rank == 4 else { throw IRError("the filters must be OIHW, are \(types[1])") }
     let (height, width) = try types.pair("input")
-    let input = TensorType.f32(types[0].shape[0], height, width, types[1].shape[1])
+    let channels = types[1].shape[1] * types.groups
+    let input = TensorType.f32(types[0].shape[0], height, width, channels)
     let shape = try ConvolutionShape(input: input, filters: types[1], types: types)
     try types.expect(0, shape.output, "dy")
     try shape.checkAlgorithm(types, .inputGradient)
@@ -96,7 +109,11 @@ public struct ConvolutionShape: Hashable, Sendable {
     try types.expect(0, .f32, rank: 4)
     try types.expect(1, .f32, rank: 4)
     let (height, width) = try types.pair("kernel")
-    let filters = TensorType.f32(types[1].shape[3], types[0].shape[3], height, width)
+    guard types.groups > 0, types[0].shape[3] % types.groups == 0 else {
+      throw IRError("\(types[0].shape[3]) channels do not make \(types.groups) groups")
+    }
+    let filters = TensorType.f32(
+      types[1].shape[3], types[0].shape[3] / types.groups, height, width)
     let shape = try ConvolutionShape(input: types[0], filters: filters, types: types)
     try types.expect(1, shape.output, "dy")
     try shape.checkAlgorithm(types, .weightGradient)
@@ -125,11 +142,13 @@ public struct ConvolutionShape: Hashable, Sendable {
               let iw = ow * strideWidth - padWidth + kw
               if iw < 0 || iw >= inWidth { continue }
               let source = (n * inHeight + ih) * inWidth + iw
+              let depth = inChannels / groups
               for o in 0..<outChannels {
-                for i in 0..<inChannels {
+                let first = o / (outChannels / groups) * depth
+                for i in 0..<depth {
                   body(
-                    pixel * outChannels + o, source * inChannels + i,
-                    ((o * inChannels + i) * kernelHeight + kh) * kernelWidth + kw)
+                    pixel * outChannels + o, source * inChannels + first + i,
+                    ((o * depth + i) * kernelHeight + kh) * kernelWidth + kw)
                 }
               }
             }
@@ -142,15 +161,22 @@ public struct ConvolutionShape: Hashable, Sendable {
 
 private let geometry = [
   AttributeSpec("stride", .ints, default: .ints([1, 1])),
-  AttributeSpec("pad", .ints, default: .ints([0, 0])),
+  AttributeSpec("pad", .ints, default: .ints([0, 0])), OpTypes.groupsAttribute,
   ConvolutionAlgorithm.attribute,
 ]
+
+extension OpTypes {
+  static let groupsAttribute = AttributeSpec("groups", .int, default: .int(1))
+
+  /// The groups of a convolution's channels.
+  var groups: Int { attributes["groups"] == nil ? 1 : attributes.int("groups") }
+}
 
 extension OpRegistry {
   static let convolution: [OpDef] = [conv2d, conv2dInputGrad, conv2dWeightGrad]
 
   /// y[n, oh, ow, o] = sum over i, kh, kw of x[n, oh * s - p + kh, ow * s - p + kw, i] * w[o, i,
-  /// kh, kw].
+  /// kh, kw]; with `groups`, over the input channels i of o's group.
   private static let conv2d = OpDef(
     "conv2d", attributes: geometry + [Epilogue.spec], fusion: .outFusable,
     samples: [
@@ -180,6 +206,24 @@ extension OpRegistry {
       OpSample(
         [.f32(2, 8, 8, 17), .f32(18, 17, 3, 3)],
         ["pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 5, 4, 6), .f32(9, 2, 3, 3)], ["pad": .ints([1, 1]), "groups": .int(3)],
+        differentiable: [0, 1]),
+      OpSample(
+        [.f32(2, 5, 4, 5), .f32(5, 1, 3, 3)],
+        ["pad": .ints([1, 1]), "stride": .ints([2, 1]), "groups": .int(5)], differentiable: [0, 1]),
+      OpSample(
+        [.f32(2, 4, 4, 10), .f32(18, 5, 3, 3), .f32(18), .f32(2, 4, 4, 18)],
+        [
+          "pad": .ints([1, 1]), "groups": .int(2),
+          "epilogue": .string("shift+residual+relu+bits"),
+        ]),
+      OpSample(
+        [.f32(3, 6, 5, 21), .f32(21, 1, 3, 3), .f32(21), .f32(3, 6, 5, 21)],
+        [
+          "pad": .ints([1, 1]), "groups": .int(21),
+          "epilogue": .string("shift+residual+relu+bits"),
+        ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.forward(types).flops) ?? 0 },
     infer: { types in
@@ -257,6 +301,22 @@ extension OpRegistry {
           "pad": .ints([0, 0, 1, 1]), "stride": .ints([2, 2]), "input": .ints([8, 8]),
           "algorithm": .string("winograd"),
         ]),
+      OpSample(
+        [.f32(2, 3, 2, 9), .f32(9, 2, 3, 3)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([5, 4]), "groups": .int(3),
+        ]),
+      OpSample(
+        [.f32(2, 3, 2, 21), .f32(21, 1, 3, 3)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([5, 4]), "groups": .int(21),
+        ]),
+      OpSample(
+        [.f32(2, 4, 4, 8), .f32(8, 8, 3, 3), .f32(2, 4, 4, 16), TensorType(.bits, [2, 4, 4, 16])],
+        [
+          "pad": .ints([1, 1]), "input": .ints([4, 4]), "groups": .int(2),
+          "epilogue": .string("residual+mask"),
+        ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.inputGradient(types).flops) ?? 0 },
     infer: { types in
@@ -291,6 +351,15 @@ extension OpRegistry {
       OpSample(
         [.f32(2, 6, 5, 17), .f32(2, 5, 6, 18)],
         ["pad": .ints([0, 2, 1, 1]), "kernel": .ints([3, 3]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 5, 4, 6), .f32(2, 5, 4, 9)],
+        ["pad": .ints([1, 1]), "kernel": .ints([3, 3]), "groups": .int(3)]),
+      OpSample(
+        [.f32(3, 5, 4, 21), .f32(3, 3, 2, 21)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "kernel": .ints([3, 3]),
+          "groups": .int(21),
+        ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.weightGradient(types).flops) ?? 0 },
     infer: { types in [try ConvolutionShape.weightGradient(types).filters] },

@@ -2,7 +2,7 @@
 public enum OpRegistry {
   public static let all: [OpDef] =
     convolution + linearOps + batchNormOps + elementwiseOps + poolingOps + rearrangementOps
-    + lossOps + attackOps + optimizerOps + packingOps + gradientOps
+    + dropoutOps + lossOps + attackOps + optimizerOps + packingOps + gradientOps
     + activationOps + arithmeticOps + imageOps + fusedOps
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })

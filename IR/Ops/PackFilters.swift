@@ -10,11 +10,12 @@ extension OpRegistry {
       AttributeSpec("transpose", .bool, default: .bool(false)),
       AttributeSpec("stride", .ints, default: .ints([1, 1])),
       AttributeSpec("pad", .ints, default: .ints([0, 0])),
-      AttributeSpec("input", .ints, default: .ints([1, 1])),
+      AttributeSpec("input", .ints, default: .ints([1, 1])), OpTypes.groupsAttribute,
     ],
     samples: [
       OpSample([.f32(5, 3, 3, 3)]), OpSample([.f32(4, 7)]),
       OpSample([.f32(17, 3, 3, 3)], ["algorithm": .string("winograd")]),
+      OpSample([.f32(6, 2, 3, 3)], ["groups": .int(3)]),
     ],
     infer: { types in
       try types.expectCount(1)
@@ -26,6 +27,9 @@ extension OpRegistry {
         types[0].shape.dropFirst(2) != [3, 3]
       {
         throw IRError("operand 0 must be 3x3 filters for Winograd, is \(types[0])")
+      }
+      guard types.groups > 0, types[0].shape[0] % types.groups == 0 else {
+        throw IRError("\(types[0].shape[0]) filters do not make \(types.groups) groups")
       }
       return [TensorType(.packed, types[0].shape)]
     },

@@ -11,19 +11,26 @@ public struct PoolingShape: Hashable, Sendable {
   init(input: TensorType, _ types: OpTypes) throws {
     (kernelHeight, kernelWidth) = try types.pair("kernel")
     (strideHeight, strideWidth) = try types.pair("stride")
-    (padHeight, padWidth) = try types.pair("pad")
+    let ((above, left), (below, right)) = try types.padding()
+    (padHeight, padWidth) = (above, left)
     guard kernelHeight > 0, kernelWidth > 0, strideHeight > 0, strideWidth > 0 else {
       throw IRError("kernel and stride must be positive")
     }
-    guard (0...kernelHeight / 2).contains(padHeight), (0...kernelWidth / 2).contains(padWidth)
-    else { throw IRError("pad must be at most half of the kernel") }
+    guard max(above, below) < kernelHeight, max(left, right) < kernelWidth else {
+      throw IRError("pad must be less than the kernel")
+    }
     (images, inHeight, inWidth, channels) =
       (input.shape[0], input.shape[1], input.shape[2], input.shape[3])
-    guard inHeight + 2 * padHeight >= kernelHeight, inWidth + 2 * padWidth >= kernelWidth else {
+    let extraHeight = inHeight + above + below - kernelHeight
+    let extraWidth = inWidth + left + right - kernelWidth
+    guard extraHeight >= 0, extraWidth >= 0 else {
       throw IRError("the window is larger than the padded input \(input)")
     }
-    outHeight = (inHeight + 2 * padHeight - kernelHeight) / strideHeight + 1
-    outWidth = (inWidth + 2 * padWidth - kernelWidth) / strideWidth + 1
+    outHeight = extraHeight / strideHeight + 1
+    outWidth = extraWidth / strideWidth + 1
+    guard (outHeight - 1) * strideHeight < inHeight + above,
+      (outWidth - 1) * strideWidth < inWidth + left
+    else { throw IRError("the last window sees padding alone") }
   }
 
   /// The shape of a pool of operand 0.
@@ -95,6 +102,10 @@ extension OpRegistry {
         [.f32(2, 4, 6, 5)], ["kernel": .ints([2, 2]), "stride": .ints([2, 2])],
         differentiable: [0]),
       OpSample([.f32(2, 7, 5, 9)], overlapping, differentiable: [0]),
+      OpSample(
+        [.f32(2, 6, 5, 3)],
+        ["kernel": .ints([3, 3]), "stride": .ints([2, 2]), "pad": .ints([0, 0, 1, 2])],
+        differentiable: [0]),
     ],
     infer: { types in
       let output = try PoolingShape.forward(types).output

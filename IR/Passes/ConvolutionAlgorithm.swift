@@ -31,7 +31,7 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
     switch self {
     case .direct: true
     case .winograd:
-      shape.kernelHeight == 3 && shape.kernelWidth == 3 && shape.strideHeight == shape.strideWidth
+      shape.groups == 1 && shape.kernelHeight == 3 && shape.kernelWidth == 3 && shape.strideHeight == shape.strideWidth
         && shape.strideHeight <= (use == .weightGradient ? 1 : 2)
         && shape.padHeight <= 2 && shape.padWidth <= 2 && shape.endPadding <= 2
         && max(shape.inChannels, shape.outChannels) <= 4096
@@ -44,7 +44,7 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
   /// Relative cost of an image: multiply-adds, with those of transforms weighted by what they took
   /// beside the products when measured (decisions 0004 and 0006).
   func cost(_ shape: ConvolutionShape) -> Double {
-    let pairs = Double(shape.inChannels * shape.outChannels)
+    let pairs = Double(shape.inChannels / shape.groups * shape.outChannels)
     switch self {
     case .direct:
       return Double(shape.outHeight * shape.outWidth * shape.kernelTaps) * pairs

@@ -22,13 +22,14 @@ private func packing(_ node: Node) -> Attributes? {
   case "conv2d":
     // The layout of direct filters does not depend on the stride, and is shared.
     var attributes: Attributes = ["algorithm": node.attributes["algorithm"]!]
+    attributes["groups"] = node.attributes["groups"]
     if attributes.string("algorithm") != ConvolutionAlgorithm.direct.rawValue {
       attributes["stride"] = node.attributes["stride"]
     }
     return attributes
   case "conv2d_input_grad":
     var attributes: Attributes = ["transpose": .bool(true)]
-    for name in ["algorithm", "stride", "pad", "input"] {
+    for name in ["algorithm", "stride", "pad", "input", "groups"] {
       attributes[name] = node.attributes[name]
     }
     return attributes

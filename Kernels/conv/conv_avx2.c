@@ -21,6 +21,7 @@
 #include "window.inc.h"
 
 #include "few_channels.inc.h"
+#include "depthwise.inc.h"
 #include "gather.inc.h"
 #include "pack.inc.h"
 #include "weight_grad.inc.h"

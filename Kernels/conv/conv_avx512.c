@@ -28,6 +28,7 @@
 #include "few_channels.inc.h"
 #include "slide.inc.h"
 
+#include "depthwise.inc.h"
 #include "gather.inc.h"
 #include "pack.inc.h"
 #include "weight_grad.inc.h"

@@ -101,6 +101,10 @@ typedef struct {
   clat_epilogue out;
 } clat_conv_args;
 
+/// `conv_depthwise`: every channel by itself, y[p][c] = epilogue(sum over taps of x[in(p, tap)][c] * w[c][tap]). Its weights, and
+/// those of its input gradient, are packed as of one input channel, in_channels is 1. Of `conv_depthwise_weight_grad`,
+/// x has out_channels channels too, and in_channels is 1: partial[chunk][tap][c] = sum of x[in(p, tap)][c] * dy[p][c].
+
 /// Units: panels, all phases' panels counted through (phases * ceil(N / CLAT_PANEL), N = output channels of the gather).
 /// packed[phase][panel][tap][k][CLAT_PANEL], zero beyond N. Forward (transpose 0): k = input channel, n = output channel of
 /// the OIHW weights; input gradient (transpose 1): k = output channel, n = input channel.
@@ -473,6 +477,17 @@ typedef struct {
   const int32_t *stream; // [4] seed low, seed high, epoch, purpose
   float *y;
 } clat_random_start_args;
+
+/// Units: images. y = u < rate ? 0 : x * scale, u as in clat_random_start_args with `purpose` for stream[3]. y may alias x.
+typedef struct {
+  int32_t images;
+  int32_t purpose;
+  int64_t elements;
+  float rate, scale;
+  const float *x;
+  const int32_t *ids, *stream;
+  float *y;
+} clat_dropout_args;
 
 void clat_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 

@@ -111,6 +111,26 @@ static void copy_case(int64_t bytes) {
   release_guarded();
 }
 
+/// Draws are those of Philox, element by element, and what is kept is scaled.
+static void dropout_case(int images, int elements, int in_place) {
+  const int64_t count = (int64_t)images * elements;
+  int32_t *ids = guarded((size_t)images * 4), stream[] = {5, -2, 3, 4};
+  float *x = random_floats(count), *want = guarded((size_t)count * 4);
+  for (int i = 0; i < images; i++) ids[i] = 77 + 5 * i;
+  for (int64_t i = 0; i < count; i++) {
+    const uint32_t key[2] = {5, (uint32_t)-2};
+    const uint32_t counter[4] = {(uint32_t)(i % elements / 4), (uint32_t)ids[i / elements], 3, 520};
+    uint32_t words[4];
+    clat_philox(counter, key, words);
+    want[i] = (words[i % elements % 4] >> 8) / 16777216.0 < 0.25 ? 0 : x[i] * (1 / 0.75f);
+  }
+  clat_dropout_args a = {images, 520, elements, 0.25f, 1 / 0.75f, x, ids, stream,
+                         in_place ? x : random_floats(count)};
+  output out = exact_out(a.y, (size_t)count * 4, want);
+  sweep("dropout", &a, images, &out, 1);
+  release_guarded();
+}
+
 int main(void) {
   for (guard_front = 0; guard_front < 2; guard_front++) {
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
@@ -120,6 +140,9 @@ int main(void) {
       affine_case(shapes[i], 31, OVER_X);
       product_case("multiply", shapes[i]);
       product_case("relu_grad", shapes[i]);
+    }
+    for (int elements = 1; elements < 40; elements += 6) {
+      dropout_case(3, elements, 0), dropout_case(5, elements, 1);
     }
     for (int64_t bytes = 0; bytes < 5000; bytes = bytes * 2 + 1) copy_case(bytes);
   }

@@ -47,8 +47,29 @@ class Gated(nn.Module):
         return self.logits(x.mean((2, 3)))
 
 
+def separable():
+    """Convolutions in groups, one of them depthwise, and the activations of MobileNets."""
+    return nn.Sequential(
+        nn.Conv2d(3, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12), nn.Hardswish(),
+        nn.Conv2d(12, 12, 3, stride=2, padding=1, groups=12, bias=False), nn.BatchNorm2d(12),
+        nn.ReLU6(), nn.Conv2d(12, 18, 3, padding=1, groups=3), nn.Hardsigmoid(),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(18 * 4, CLASSES))
+
+
+def pooled():
+    """Pools with padding and incomplete windows, and features that are flattened in order."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.Hardtanh(-0.5, 0.25),
+        nn.MaxPool2d(3, stride=2, padding=1), nn.Conv2d(8, 8, 3, padding=1),
+        nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True), nn.AvgPool2d(3, stride=1, padding=1),
+        nn.MaxPool2d(2, stride=2, ceil_mode=True), nn.Flatten(),
+        nn.Linear(8 * 4, CLASSES, bias=False))
+
+
 LAYERS = {
     "squeeze_excite": Gated,
+    "separable": separable,
+    "pooled": pooled,
 }
 
 

@@ -35,6 +35,7 @@ import Testing
       (ReLU(), "relu"), (Sigmoid(), "sigmoid"), (SiLU(), "silu"),
       (LeakyReLU(slope: 0.2), "leaky_relu"),
       (GELU(), "gelu"), (GELU(tanh: true), "gelu"), (Softplus(beta: 2), "softplus"),
+      (Clamp.relu6, "clamp"), (HardSigmoid(), "hard_sigmoid"), (HardSwish(), "hard_swish"),
     ]
     for (activation, op) in activations {
       let model = try Model(named: "tiny", imageShape: (8, 8, 1), classes: 10) {
@@ -65,6 +66,27 @@ import Testing
     #expect(named.units.map(\.name) == ["conv1", "se.fc2"])
     let (graph, forward) = try emitted(model, .eval)
     #expect(graph.maker(forward.features[0].activation) == "relu")
+  }
+
+  /// Dropouts are there in training mode alone, each with draws of its own, which all passes share.
+  @Test func dropouts() throws {
+    let model = try Model(named: "dropping", imageShape: (4, 4, 1), classes: 10) {
+      Conv2d("conv1", channels: 16, kernel: 3, padding: 1)
+      Dropout(0.25)
+      Flatten()
+      Dropout()
+      Linear("linear", features: 10)
+    }
+    let builder = GraphBuilder(name: "twice")
+    let emitter = ForwardEmitter(builder: builder, model: model, mode: .train)
+    let images = try builder.input("images", .f32(2, 4, 4, 1), .data)
+    let forward = try emitter(images)
+    _ = try emitter(images)
+    let nodes = builder.graph.nodes.filter { $0.op == "dropout" }
+    #expect(nodes.map { $0.attributes.int("layer") } == [0, 1, 0, 1])
+    #expect(nodes.map { $0.attributes.float("rate") } == [0.25, 0.5, 0.25, 0.5])
+    #expect(forward.features[0].activation == nodes[0].results[0])
+    #expect(try !emitted(model, .eval).graph.nodes.contains { $0.op == "dropout" })
   }
 
   @Test func allCNN() throws {

@@ -16,7 +16,21 @@ import Testing
         SqueezeExcite("se", channels: 4, activation: SiLU())
       },
       GlobalAvgPool(), Linear("logits", features: 5),
-    ]
+    ],
+    "separable": [
+      Conv2d(channels: 12, kernel: 3, padding: 1), BatchNorm2d(), HardSwish(),
+      Conv2d(channels: 12, kernel: 3, stride: 2, padding: 1, groups: 12), BatchNorm2d(),
+      Clamp.relu6, Conv2d(channels: 18, kernel: 3, padding: 1, groups: 3, bias: true),
+      HardSigmoid(), AdaptiveAvgPool2d(2), Flatten(), Linear(features: 5),
+    ],
+    "pooled": [
+      Conv2d(channels: 8, kernel: 3, padding: 1, bias: true), Clamp(low: -0.5, high: 0.25),
+      MaxPool2d(kernel: 3, stride: 2, padding: 1),
+      Conv2d(channels: 8, kernel: 3, padding: 1, bias: true),
+      MaxPool2d(kernel: 3, stride: 2, padding: 1, ceilMode: true),
+      AvgPool2d(kernel: 3, stride: 1, padding: 1), MaxPool2d(kernel: 2, ceilMode: true),
+      Flatten(), Linear(features: 5, bias: false),
+    ],
   ]
 
   @Test(arguments: networks.keys.sorted()) func logits(name: String) throws {

@@ -6,7 +6,8 @@ public enum TrainingGraph {
   /// Batch norm in training mode, mean cross entropy, one SGD step for every trainable parameter.
   ///
   /// Inputs: `images` (f32 NHWC), `labels` (i32 [N]), `lr` (f32 [1]), parameters, running
-  /// statistics, and momentum as `optimizer.<parameter>`. Outputs: the new parameters, momentum and
+  /// statistics, momentum as `optimizer.<parameter>`, and where the network has dropouts `ids` (i32
+  /// [N]) and `stream` (i32 [4]). Outputs: the new parameters, momentum and
   /// statistics, each updating its input; `loss` (f32 [1]); `correct` (i32 [N], before the step).
   ///
   /// - Parameters:

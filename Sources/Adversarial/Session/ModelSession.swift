@@ -109,9 +109,14 @@ extension ModelSession {
     stream: RandomStream, into target: String = "x_adv"
   ) throws {
     let program = try program(.attack(attack, objective), batch: batch)
-    _ = try store.tensor("stream", .i32(4)).integers.update(from: stream.operand)
+    try setStream(stream)
     program.run()
     try program.copyOutput("x_adv", to: Self.name(target, batch))
+  }
+
+  /// Sets the input `stream`, from which random starts and dropouts are drawn.
+  func setStream(_ stream: RandomStream) throws {
+    _ = try store.tensor("stream", .i32(4)).integers.update(from: stream.operand)
   }
 
   /// Sets a scalar input: `lr`, `lambda`.

@@ -8,6 +8,7 @@ extension Trainer {
   func step(_ batch: Batch, learningRate: Double) throws {
     try session.load(batch)
     try session.setScalar("lr", learningRate)
+    try session.setStream(attackStream)
     switch recipe.phase(epoch: state.epoch) {
     case .standard: try supervised(batch.count, images: "x")
     case .pgdAT:

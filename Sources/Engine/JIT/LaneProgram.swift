@@ -106,6 +106,22 @@ struct LaneBuilder {
 
   mutating func scale(_ x: Int, _ factor: Double) -> Int { multiply(x, constant(factor)) }
 
+  /// x within [low, high]; a NaN stays.
+  mutating func clamp(_ x: Int, _ low: Double, _ high: Double) -> Int {
+    let raised = maximum(x, constant(low))
+    return select(subtract(raised, constant(high)), constant(high), raised)
+  }
+
+  /// Where low < x < high `a`, else `b`.
+  mutating func between(_ x: Int, _ low: Double, _ high: Double, _ a: Int, _ b: Int) -> Int {
+    let below = select(subtract(constant(high), x), a, b)
+    return select(subtract(x, constant(low)), below, b)
+  }
+
+  mutating func hardSigmoid(_ x: Int) -> Int {
+    clamp(multiplyAdd(x, constant(1.0 / 6), constant(0.5)), 0, 1)
+  }
+
   /// 1 + exp(-x).
   mutating func logisticDenominator(_ x: Int) -> Int { add(constant(1), exp(scale(x, -1))) }
   mutating func sigmoid(_ x: Int) -> Int { divide(constant(1), logisticDenominator(x)) }

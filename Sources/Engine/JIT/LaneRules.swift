@@ -71,6 +71,22 @@ enum LaneRules {
     "softplus_grad": { b, attributes, x in
       [b.multiply(x[0], b.sigmoid(b.scale(x[1], attributes.float("beta"))))]
     },
+    "clamp": { b, attributes, x in
+      [b.clamp(x[0], attributes.float("low"), attributes.float("high"))]
+    },
+    "clamp_grad": { b, attributes, x in
+      [b.between(x[1], attributes.float("low"), attributes.float("high"), x[0], b.constant(0))]
+    },
+    "hard_sigmoid": { b, _, x in [b.hardSigmoid(x[0])] },
+    "hard_sigmoid_grad": { b, _, x in
+      [b.between(x[1], -3, 3, b.scale(x[0], 1.0 / 6), b.constant(0))]
+    },
+    "hard_swish": { b, _, x in [b.multiply(x[0], b.hardSigmoid(x[0]))] },
+    "hard_swish_grad": { b, _, x in
+      let slope = b.multiplyAdd(x[1], b.constant(1.0 / 3), b.constant(0.5))
+      let outside = b.select(x[1], x[0], b.constant(0))
+      return [b.between(x[1], -3, 3, b.multiply(x[0], slope), outside)]
+    },
   ]
 
   private static func pointwise(

@@ -62,7 +62,7 @@ final class ConvolutionTables: @unchecked Sendable {
   static func forward(_ shape: ConvolutionShape) -> ConvolutionTables {
     cache.tables(shape, .forward) {
       ConvolutionTables(
-        [forwardPhase(shape)], inChannels: shape.inChannels, outChannels: shape.outChannels)
+        [forwardPhase(shape)], inChannels: shape.gathered.in, outChannels: shape.gathered.out)
     }
   }
 
@@ -70,7 +70,8 @@ final class ConvolutionTables: @unchecked Sendable {
   static func inputGradient(_ shape: ConvolutionShape) -> ConvolutionTables {
     cache.tables(shape, .inputGradient) {
       ConvolutionTables(
-        inputGradientPhases(shape), inChannels: shape.outChannels, outChannels: shape.inChannels)
+        inputGradientPhases(shape), inChannels: shape.gathered.transposed.in,
+        outChannels: shape.gathered.transposed.out)
     }
   }
 

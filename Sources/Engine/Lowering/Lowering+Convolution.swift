@@ -2,14 +2,21 @@ import IR
 import Kernels
 
 /// A convolution or linear layer as the gather kernel sees it.
-private struct Gather {
-  var images, inPixels, outPixels, inChannels, outChannels: Int
+struct Gather {
+  var images, inPixels, outPixels: Int
+  var channels: GatheredChannels
   var tables: ConvolutionTables
+
+  /// Output channels of all calls.
+  var outChannels: Int { channels.out * channels.calls }
+
+  var kernel: String { channels.isDepthwise ? "conv_depthwise" : "conv_gather" }
 }
 
-/// Extents of the filters for packing.
+/// Extents of the filters for packing, of each of `calls` groups.
 private struct Filters {
   var out, `in`, taps: Int
+  var calls = 1
   var transpose: Bool
 }
 
@@ -66,32 +73,43 @@ extension LoweringRules {
   ]
 
   /// Bytes of the result of `pack_filters`.
-  static func packedBytes(_ node: Node, _ filters: TensorType) throws -> Int {
-    try winogradFilters(node, filters)?.packedBytes ?? packing(node, filters).tables.packedBytes
+  static func packedBytes(_ node: Node, _ type: TensorType) throws -> Int {
+    if let filters = try winogradFilters(node, type) { return filters.packedBytes }
+    let (tables, filters) = try packing(node, type)
+    return tables.packedBytes * filters.calls
   }
 
   private static func filters(_ shape: ConvolutionShape, transpose: Bool) -> Filters {
+    filters(shape.gathered, taps: shape.kernelTaps, transpose: transpose)
+  }
+
+  /// A depthwise convolution reads the same layout forward and backward.
+  private static func filters(
+    _ channels: GatheredChannels, taps: Int, transpose: Bool
+  ) -> Filters {
     Filters(
-      out: shape.outChannels, in: shape.inChannels, taps: shape.kernelTaps, transpose: transpose)
+      out: channels.out, in: channels.in, taps: taps, calls: channels.calls,
+      transpose: transpose && !channels.isDepthwise)
   }
 
   private static func forward(_ shape: ConvolutionShape) -> Gather {
     Gather(
       images: shape.images, inPixels: shape.inHeight * shape.inWidth,
-      outPixels: shape.outHeight * shape.outWidth, inChannels: shape.inChannels,
-      outChannels: shape.outChannels, tables: .forward(shape))
+      outPixels: shape.outHeight * shape.outWidth, channels: shape.gathered,
+      tables: .forward(shape))
   }
 
   private static func inputGradient(_ shape: ConvolutionShape) -> Gather {
     Gather(
       images: shape.images, inPixels: shape.outHeight * shape.outWidth,
-      outPixels: shape.inHeight * shape.inWidth, inChannels: shape.outChannels,
-      outChannels: shape.inChannels, tables: .inputGradient(shape))
+      outPixels: shape.inHeight * shape.inWidth, channels: shape.gathered.transposed,
+      tables: .inputGradient(shape))
   }
 
   private static func linear(_ images: Int, _ inputs: Int, _ outputs: Int) -> Gather {
     Gather(
-      images: images, inPixels: 1, outPixels: 1, inChannels: inputs, outChannels: outputs,
+      images: images, inPixels: 1, outPixels: 1,
+      channels: GatheredChannels(in: inputs, out: outputs, calls: 1),
       tables: .linear(inFeatures: inputs, outFeatures: outputs))
   }
 
@@ -109,34 +127,42 @@ extension LoweringRules {
       )
     }
     let taps = type.shape[2] * type.shape[3]
-    let filters = Filters(out: out, in: inputs, taps: taps, transpose: transpose)
+    let groups = node.attributes.int("groups")
     guard transpose else {
       let phase = ConvolutionTables.Phase(out: [], taps: Array(0..<Int32(taps)), input: [])
-      return (ConvolutionTables([phase], inChannels: inputs, outChannels: out), filters)
+      let isDepthwise = groups > 1 && groups == out && inputs == 1
+      let filters = Filters(
+        out: isDepthwise ? out : out / groups, in: inputs, taps: taps,
+        calls: isDepthwise ? 1 : groups, transpose: false)
+      return (ConvolutionTables([phase], inChannels: inputs, outChannels: filters.out), filters)
     }
     let input = node.attributes.ints("input")
     guard input.count == 2 else { throw IRError("pack_filters: 'input' must be [height, width]") }
     let shape = try ConvolutionShape(
-      input: .f32(1, input[0], input[1], inputs), filters: TensorType(.f32, type.shape),
+      input: .f32(1, input[0], input[1], inputs * groups), filters: TensorType(.f32, type.shape),
       types: OpTypes(operands: [], attributes: node.attributes))
-    return (.inputGradient(shape), filters)
+    return (.inputGradient(shape), filters(shape, transpose: true))
   }
 
   private static func pack(
     _ lowering: NodeLowering, _ filters: Filters, _ tables: ConvolutionTables,
     source: CallOperand, target: OperandReference
   ) {
-    lowering.call(
-      "conv_pack", units: tables.packUnits, main: false,
-      [source, .write(target, sliced: false)]
-    ) { at in
-      ArgumentBlock(
-        clat_conv_pack_args(
-          out_channels: Int32(filters.out), in_channels: Int32(filters.in),
-          kernel_taps: Int32(filters.taps), transpose: filters.transpose ? 1 : 0,
-          phases: Int32(tables.phaseCount), phase: UnsafePointer(tables.phases),
-          weights: at.f32(0), packed: at.f32(1)),
-        retaining: [tables])
+    for group in 0..<filters.calls {
+      let weights = group * filters.out * filters.in * filters.taps
+      let packed = group * tables.packedBytes / 4
+      lowering.call(
+        "conv_pack", units: tables.packUnits, main: false,
+        [source, .write(target, sliced: false)]
+      ) { at in
+        ArgumentBlock(
+          clat_conv_pack_args(
+            out_channels: Int32(filters.out), in_channels: Int32(filters.in),
+            kernel_taps: Int32(filters.taps), transpose: filters.transpose ? 1 : 0,
+            phases: Int32(tables.phaseCount), phase: UnsafePointer(tables.phases),
+            weights: at.f32(0, from: weights), packed: at.f32(1, from: packed)),
+          retaining: [tables])
+      }
     }
   }
 
@@ -146,60 +172,24 @@ extension LoweringRules {
   ) throws {
     var packed = lowering.operand(1, sliced: false)
     if lowering.operandTypes[1].dtype == .f32 {
-      let target = lowering.temporary(bytes: gather.tables.packedBytes)
+      let target = lowering.temporary(bytes: gather.tables.packedBytes * filters.calls)
       pack(lowering, filters, gather.tables, source: packed, target: target)
       packed = .read(target, sliced: false)
     }
+    if gather.channels.calls > 1 { return try groupedGather(lowering, gather, packed) }
     let epilogue = try ConvolutionEpilogue(lowering, channels: gather.outChannels, base: 2)
     lowering.call(
-      "conv_gather", units: gather.images,
+      gather.kernel, units: gather.images,
       [lowering.operand(0).strided, packed] + epilogue.operands
     ) { at in
       ArgumentBlock(
         clat_conv_args(
           images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
-          out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
+          out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.channels.in),
           x_stride: at.stride(0), phases: Int32(gather.tables.phaseCount),
           phase: UnsafePointer(gather.tables.phases), x: at.f32(0), packed: at.f32(1),
           out: epilogue.argument(at)),
         retaining: [gather.tables])
-    }
-  }
-
-  /// With the offsets of the forward pass: partial sums over ranges of images, then their sum in a
-  /// fixed order.
-  private static func weightGradient(
-    _ lowering: NodeLowering, _ gather: Gather, taps: Int
-  ) {
-    let rows = taps * gather.inChannels
-    let jobs = WeightGradientJobs(
-      images: gather.images, rows: rows, outChannels: gather.outChannels)
-    let partial = lowering.temporary(bytes: jobs.chunks * rows * gather.outChannels * 4)
-    lowering.call(
-      "conv_weight_grad", units: jobs.chunks * jobs.blocks,
-      [
-        lowering.operand(0, sliced: false).strided, lowering.operand(1, sliced: false).strided,
-        .write(partial, sliced: false),
-      ]
-    ) { at in
-      ArgumentBlock(
-        clat_conv_weight_grad_args(
-          images: Int32(gather.images), in_pixels: Int32(gather.inPixels),
-          out_pixels: Int32(gather.outPixels), in_channels: Int32(gather.inChannels),
-          out_channels: Int32(gather.outChannels), taps: Int32(taps),
-          x_stride: at.stride(0), dy_stride: at.stride(1),
-          chunks: Int32(jobs.chunks), blocks: Int32(jobs.blocks),
-          in: gather.tables.phases[0].in, x: at.f32(0), dy: at.f32(1), partial: at.f32(2)),
-        retaining: [gather.tables])
-    }
-    lowering.call(
-      "conv_weight_grad_reduce", units: gather.outChannels, main: false,
-      [.read(partial, sliced: false), lowering.result(0, sliced: false)]
-    ) { at in
-      ArgumentBlock(
-        clat_conv_weight_grad_reduce_args(
-          in_channels: Int32(gather.inChannels), out_channels: Int32(gather.outChannels),
-          taps: Int32(taps), chunks: Int32(jobs.chunks), partial: at.f32(0), dw: at.f32(1)))
     }
   }
 }

@@ -61,7 +61,7 @@ extension LoweringRules {
       ArgumentBlock(
         clat_affine_args(
           images: extents.images, pixels: extents.pixels, channels: extents.channels,
-          x_stride: at.stride(0), y_stride: at.stride(1),
+          x_stride: x.isTemporary ? extents.channels : at.stride(0), y_stride: at.stride(1),
           residual_stride: at.stride(residual), x_scale: Float(factor), residual_scale: 1,
           x: at.f32(0), scale: at.f32(scaleIndex), shift: at.f32(shiftIndex),
           residual: at.f32(residual), y: at.f32(1), relu: epilogue.contains(.relu) ? 1 : 0,

@@ -33,8 +33,9 @@ public struct Addresses {
 
   func stride(_ index: Int?) -> Int32 { index.map { Int32(strides[$0]) } ?? 0 }
 
-  func f32(_ index: Int?) -> UnsafeMutablePointer<Float>? {
-    index.flatMap { pointers[$0]?.assumingMemoryBound(to: Float.self) }
+  /// - Parameter offset: in floats.
+  func f32(_ index: Int?, from offset: Int = 0) -> UnsafeMutablePointer<Float>? {
+    index.flatMap { pointers[$0].map { $0.assumingMemoryBound(to: Float.self) + offset } }
   }
   func i32(_ index: Int?) -> UnsafeMutablePointer<Int32>? {
     index.flatMap { pointers[$0]?.assumingMemoryBound(to: Int32.self) }
@@ -59,6 +60,12 @@ public struct CallOperand {
   /// Whether the kernel is told the distance between pixels, so that the operand may be channels of
   /// a wider tensor.
   var isStrided = false
+
+  /// Temporaries have no gaps between pixels.
+  var isTemporary: Bool {
+    if case .temporary = reference { return true }
+    return false
+  }
 
   var strided: CallOperand {
     var operand = self
@@ -139,16 +146,17 @@ public final class NodeLowering {
     return .temporary(code.temporaries.count - 1)
   }
 
-  /// Adds a call. The work of the node counts for the call marked `main`; `executing` says how many
-  /// operations the kernel executes where that differs (Winograd's fewer, a transformation's own).
+  /// Adds a call. The work of the node counts for the call marked `main`, or a `share` of it where
+  /// there are several; `executing` says how many operations the kernel executes where that differs
+  /// (Winograd's fewer, a transformation's own).
   func call(
-    _ kernel: String, units: Int, main: Bool = true, executing: Double? = nil,
+    _ kernel: String, units: Int, main: Bool = true, share: Double = 1, executing: Double? = nil,
     move: ChannelMove? = nil, lanes: LaneProgram? = nil,
     _ operands: [CallOperand], _ arguments: @escaping (Addresses) -> ArgumentBlock
   ) {
     code.calls.append(
       KernelCall(
-        kernel: kernel, operands: operands, units: units, flops: main ? flops : 0,
+        kernel: kernel, operands: operands, units: units, flops: main ? flops * share : 0,
         executedFlops: executing, move: move, lanes: lanes, arguments: arguments))
   }
 

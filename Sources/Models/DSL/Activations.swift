@@ -63,3 +63,33 @@ public struct Softplus: Activation {
 
   public init(beta: Double = 1) { self.beta = beta }
 }
+
+/// x within [low, high]: Hardtanh.
+public struct Clamp: Activation {
+  public let low, high: Double
+  public var operation: (name: String, attributes: Attributes) {
+    ("clamp", ["low": .float(low), "high": .float(high)])
+  }
+
+  public init(low: Double = -1, high: Double = 1) {
+    self.low = low
+    self.high = high
+  }
+
+  /// x within [0, 6] (Krizhevsky 2010).
+  public static let relu6 = Clamp(low: 0, high: 6)
+}
+
+/// x / 6 + 1 / 2 within [0, 1] (Howard et al. 2019).
+public struct HardSigmoid: Activation {
+  public var operation: (name: String, attributes: Attributes) { ("hard_sigmoid", [:]) }
+
+  public init() {}
+}
+
+/// x * hard sigmoid of x (Howard et al. 2019).
+public struct HardSwish: Activation {
+  public var operation: (name: String, attributes: Attributes) { ("hard_swish", [:]) }
+
+  public init() {}
+}

@@ -101,6 +101,12 @@ public final class EmitContext {
       bias: bias ? qualified("bias") : nil, output: output)
   }
 
+  /// The number of a dropout within its network, in forward order.
+  func nextDropout() -> Int {
+    defer { trace.dropouts += 1 }
+    return trace.dropouts
+  }
+
   func declareNorm(of x: ValueID) {
     trace.declareNorm(NormInfo(module: qualified(nil)), of: x)
   }

@@ -4,15 +4,17 @@ import IR
 /// `bias`.
 public struct Conv2d: Module {
   public let name: String?
-  public let channels, kernel, stride, padding, endPadding: Int
+  public let channels, kernel, stride, padding, endPadding, groups: Int
   public let bias: Bool
 
   /// - Parameters:
   ///   - padding: zeros on every side.
   ///   - endPadding: zeros below and to the right, where they differ from those above.
+  ///   - groups: equal ranges of channels that do not see each other; as many as channels make a
+  ///     depthwise convolution.
   public init(
     _ name: String? = nil, channels: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
-    endPadding: Int? = nil, bias: Bool = false
+    endPadding: Int? = nil, groups: Int = 1, bias: Bool = false
   ) {
     self.name = name
     self.channels = channels
@@ -20,20 +22,26 @@ public struct Conv2d: Module {
     self.stride = stride
     self.padding = padding
     self.endPadding = endPadding ?? padding
+    self.groups = groups
     self.bias = bias
   }
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
     let type = context.builder.type(x)
     guard type.rank == 4 else { throw ModelError("a convolution reads NHWC images, not \(type)") }
+    guard groups > 0, type.channels % groups == 0, channels % groups == 0 else {
+      throw ModelError(
+        "\(type.channels) and \(channels) channels do not divide into \(groups) groups")
+    }
     let filters = try context.parameter(
-      "weight", [channels, type.channels, kernel, kernel], .weight)
+      "weight", [channels, type.channels / groups, kernel, kernel], .weight)
     let shift = bias ? try context.parameter("bias", [channels], .bias) : nil
     var y = try context.builder.emitOne(
       "conv2d", [x, filters],
       [
         "stride": .ints([stride, stride]),
         "pad": .ints([padding, padding] + (endPadding == padding ? [] : [endPadding, endPadding])),
+        "groups": .int(groups),
       ])
     if let shift { y = try context.builder.emitOne("bias_add", [y, shift]) }
     context.declareConvolution(output: y, bias: bias)
@@ -105,15 +113,30 @@ public struct BatchNorm2d: Module {
 /// Maximum over square windows; the stride is the kernel's size unless given.
 public struct MaxPool2d: Module {
   public let kernel, stride, padding: Int
+  public let ceilMode: Bool
 
-  public init(kernel: Int, stride: Int? = nil, padding: Int = 0) {
+  /// - Parameter ceilMode: whether a last window that is not whole counts.
+  public init(kernel: Int, stride: Int? = nil, padding: Int = 0, ceilMode: Bool = false) {
     self.kernel = kernel
     self.stride = stride ?? kernel
     self.padding = padding
+    self.ceilMode = ceilMode
   }
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
-    try context.builder.emitOne("max_pool", [x], window(kernel, stride, padding))
+    let shape = context.builder.type(x).shape
+    var attributes = window(kernel, stride, padding)
+    if ceilMode, shape.count == 4, stride > 0 {
+      attributes["pad"] = .ints([padding, padding] + shape[1...2].map(endPadding))
+    }
+    return try context.builder.emitOne("max_pool", [x], attributes)
+  }
+
+  /// What completes the last window that begins before the end of the input of that extent.
+  private func endPadding(_ extent: Int) -> Int {
+    let last = max((extent + 2 * padding - kernel + stride - 1) / stride, 0) * stride
+    let start = last >= extent + padding ? last - stride : last
+    return max(start + kernel - extent - padding, padding)
   }
 }
 
@@ -145,6 +168,23 @@ public struct GlobalAvgPool: Module {
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
     try context.builder.emitOne("global_avg_pool", [x])
+  }
+}
+
+/// Means over the windows that divide the image into `size` rows and columns.
+public struct AdaptiveAvgPool2d: Module {
+  public let size: Int
+
+  public init(_ size: Int) { self.size = size }
+
+  /// - Throws: ModelError where the image does not divide.
+  public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
+    let type = context.builder.type(x)
+    guard type.rank == 4, size > 0, type.shape[1] % size == 0, type.shape[2] % size == 0 else {
+      throw ModelError("\(type) does not divide into \(size)x\(size) equal windows")
+    }
+    let window: Attribute = .ints([type.shape[1] / size, type.shape[2] / size])
+    return try context.builder.emitOne("avg_pool", [x], ["kernel": window, "stride": window])
   }
 }
 

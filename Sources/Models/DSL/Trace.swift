@@ -17,6 +17,9 @@ struct Trace {
   /// By index in `blocks`.
   private(set) var blockOutputs: [Int: ValueID] = [:]
 
+  /// How many dropouts there were.
+  var dropouts = 0
+
   /// The values that are features so far, and whose.
   private var open: [ValueID: Int] = [:]
   /// The layers' raw outputs.

@@ -8,6 +8,7 @@ let package = Package(
     .library(name: "Runner", targets: ["Runner"]),
     .library(name: "IR", targets: ["IR"]),
     .library(name: "Models", targets: ["Models"]),
+    .library(name: "ONNX", targets: ["ONNX"]),
     .library(name: "Engine", targets: ["Engine"]),
     .library(name: "Eager", targets: ["Eager"]),
     .library(name: "Adversarial", targets: ["Adversarial"]),
@@ -17,6 +18,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
   ],
   targets: [
     .target(name: "IR", path: "IR"),
@@ -41,6 +43,11 @@ let package = Package(
     .target(name: "Eager", dependencies: ["IR", "Engine"]),
     .target(name: "Models", dependencies: ["IR"]),
     .target(
+      name: "ONNX",
+      dependencies: [
+        "IR", "Models", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ], exclude: ["generate.sh", "Generated/NOTICE"]),
+    .target(
       name: "Adversarial",
       dependencies: [
         "IR", "Models", "Engine", "Eager", "Datasets", "Storage",
@@ -49,7 +56,7 @@ let package = Package(
     .target(
       name: "Runner",
       dependencies: [
-        "IR", "Models", "Engine", "Eager", "Adversarial", "Datasets", "Storage",
+        "IR", "Models", "ONNX", "Engine", "Eager", "Adversarial", "Datasets", "Storage",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "clat", dependencies: ["Runner"]),
@@ -66,6 +73,9 @@ let package = Package(
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "IR"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "IR", "TestSupport"]),
+    .testTarget(
+      name: "ONNXTests",
+      dependencies: ["IR", "ONNX", "Models", "Adversarial", "Datasets", "Storage", "TestSupport"]),
     .testTarget(
       name: "AdversarialTests",
       dependencies: [

@@ -27,19 +27,20 @@ allow() {
 
 allow IR Foundation
 allow Sources/Models Foundation IR
+allow Sources/ONNX Foundation FoundationEssentials SwiftProtobuf IR Models
 allow Sources/Datasets Foundation IR CImages Storage
 allow Sources/Storage Foundation CZlib
 allow Sources/Engine Foundation Synchronization IR Kernels CLLVM
 allow Sources/Eager Foundation IR Engine Kernels
 allow Sources/Adversarial Foundation IR Models Engine Eager Datasets Storage Yams
 allow Sources/clat Runner
-allow Sources/Runner Foundation Synchronization IR Models Engine Eager Adversarial Datasets \
+allow Sources/Runner Foundation Synchronization IR Models ONNX Engine Eager Adversarial Datasets \
   Storage ArgumentParser
 for tests in Tests/*Tests; do
   case $tests in
   Tests/KernelTests) allow "$tests" Foundation Testing Kernels ;;
-  *) allow "$tests" Foundation Glibc Synchronization Testing TestSupport IR Models Engine Eager \
-    Adversarial Datasets Storage COpenBLAS clat ;;
+  *) allow "$tests" Foundation Glibc Synchronization Testing TestSupport IR Models ONNX Engine \
+    Eager Adversarial Datasets Storage COpenBLAS clat ;;
   esac
 done
 # No C header but kernels.h is seen from Swift, and only team/ knows OpenMP.

@@ -85,10 +85,17 @@ extension Parser {
       Node(op: definition.name, operands: operands, results: results, attributes: attributes))
   }
 
-  /// Reads the declared types and checks them against the inferred ones.
+  /// Reads the declared types and checks them against the inferred ones, which stand alone where
+  /// the text declares none.
   private mutating func resultTypes(
     of op: String, _ results: [ValueID], _ inferred: [TensorType], at start: Int
   ) throws {
+    guard token == .mark(":") else {
+      for (value, type) in zip(results, inferred) {
+        try define(value, as: ValueInfo(type: type, stage: nil), at: start)
+      }
+      return
+    }
     for (index, (value, type)) in zip(results, inferred).enumerated() {
       try expect(index == 0 ? ":" : ",", after: index == 0 ? "the node" : "the type of a result")
       let typeOffset = offset

@@ -25,6 +25,8 @@ public struct Initialization: Sendable {
     case normal(deviation: Double)
   }
 
+  /// As the header of a network's graph gives it.
+  var name: String
   var convolutions = Weights.torch
   var linears = Weights.torch
   var convolutionBiases = Biases.torch
@@ -32,22 +34,30 @@ public struct Initialization: Sendable {
   /// Whether the last linear layer starts as zero.
   var lastIsZero = false
 
-  public static let torch = Initialization()
+  public static let torch = Initialization(name: "torch")
   /// akamaster/pytorch_resnet_cifar10.
-  public static let kaimingNormal = Initialization(convolutions: .fanIn, linears: .fanIn)
+  public static let kaimingNormal = Initialization(
+    name: "kaiming-normal", convolutions: .fanIn, linears: .fanIn)
   /// Zagoruyko and Komodakis 2016, as TRADES has it.
-  public static let wideResNet = Initialization(convolutions: .fanOut, linearBiases: .constant(0))
+  public static let wideResNet = Initialization(
+    name: "wide-resnet", convolutions: .fanOut, linearBiases: .constant(0))
   /// torchvision.
-  public static let imageNetResNet = Initialization(convolutions: .fanOut)
+  public static let imageNetResNet = Initialization(
+    name: "imagenet-resnet", convolutions: .fanOut)
   /// torchvision.
-  public static let imageNetDenseNet = Initialization(convolutions: .fanIn, linearBiases: .constant(0))
+  public static let imageNetDenseNet = Initialization(
+    name: "imagenet-densenet", convolutions: .fanIn, linearBiases: .constant(0))
   /// TRADES, for MNIST.
   public static let trades = Initialization(
-    convolutions: .fanIn, convolutionBiases: .constant(0), lastIsZero: true)
+    name: "trades", convolutions: .fanIn, convolutionBiases: .constant(0), lastIsZero: true)
   /// Madry et al. draw again what lies beyond two deviations of 0.1, which leaves 0.88 of them.
   public static let madry = Initialization(
-    convolutions: .normal(deviation: 0.088), linears: .normal(deviation: 0.088),
+    name: "madry", convolutions: .normal(deviation: 0.088), linears: .normal(deviation: 0.088),
     convolutionBiases: .constant(0.1), linearBiases: .constant(0.1))
+
+  static let all = [
+    torch, kaimingNormal, wideResNet, imageNetResNet, imageNetDenseNet, trades, madry,
+  ]
 
   /// The distribution of a tensor.
   ///
@@ -89,10 +99,11 @@ extension Model {
     let shapes = Dictionary(parameters.map { ($0.name, $0.shape) }) { first, _ in first }
     let last = allLayers.last { $0.kind == .linear }?.name ?? ""
     var values: [String: [Float]] = [:]
+    let weights = Dictionary(
+      allLayers.compactMap { layer in layer.bias.map { ($0, layer.weight) } }
+    ) { first, _ in first }
     for (item, parameter) in parameters.enumerated() {
-      let sibling = parameter.name.dropLast("bias".count) + "weight"
-      let weight =
-        parameter.kind == .bias ? shapes[String(sibling)] ?? parameter.shape : parameter.shape
+      let weight = weights[parameter.name].flatMap { shapes[$0] } ?? parameter.shape
       let draw = architecture.initialization.draw(
         parameter.kind, weight: weight, isLast: parameter.name.hasPrefix("\(last)."))
       values[parameter.name] = stream.sample(draw, count: parameter.count, item: item)

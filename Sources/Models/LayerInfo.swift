@@ -3,6 +3,8 @@ public struct ParameterInfo: Sendable, Equatable {
   /// What the tensor is; `runningMean` and `runningVar` are buffers.
   public enum Kind: String, Sendable {
     case weight, bias, gamma, beta, runningMean, runningVar
+
+    public var isTrainable: Bool { self != .runningMean && self != .runningVar }
   }
 
   public var name: String
@@ -17,13 +19,15 @@ public struct ParameterInfo: Sendable, Equatable {
   }
 
   public var count: Int { shape.reduce(1, *) }
-  public var isTrainable: Bool { kind != .runningMean && kind != .runningVar }
+  public var isTrainable: Bool { kind.isTrainable }
 }
 
 /// A batch norm, by the names of its tensors.
 public struct NormInfo: Sendable, Equatable {
   public var gamma, beta, mean, variance: String
+}
 
+extension NormInfo {
   /// - Parameter module: its name in PyTorch, `layer1.0.bn1`.
   init(module: String) {
     gamma = "\(module).weight"

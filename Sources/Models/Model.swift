@@ -35,10 +35,9 @@ public struct Model: Sendable {
     mean: [Double]? = nil, std: [Double]? = nil
   ) throws {
     let (architecture, arguments) = try Architecture.resolve(spec)
-    try Self.check(spec, imageShape, classes)
-    let network = try architecture.network(arguments, classes)
-    let normalize = try Self.normalization(spec, mean, std)
-    try self.init(spec, architecture, normalize + [network], imageShape, classes)
+    try self.init(
+      spec, architecture, arguments, imageShape: imageShape, classes: classes, mean: mean,
+      std: std)
   }
 
   /// Builds a network of the registry for the images and classes that it was published for.
@@ -59,12 +58,22 @@ public struct Model: Sendable {
     mean: [Double]? = nil, std: [Double]? = nil,
     @ModuleBuilder network: @Sendable () -> [any Module]
   ) throws {
-    let (spec, modules) = (ModelSpec(unregistered: name), network())
-    let sequence = Sequential { modules }
-    let architecture = Architecture(name: name) { _, _ in sequence }
+    let modules = network()
+    try self.init(
+      ModelSpec(unregistered: name), Architecture(name: name) { _, _ in Sequential { modules } },
+      imageShape: imageShape, classes: classes, mean: mean, std: std)
+  }
+
+  init(
+    _ spec: ModelSpec, _ architecture: Architecture,
+    _ arguments: Arguments = Arguments(values: [:]),
+    imageShape: (height: Int, width: Int, channels: Int), classes: Int, mean: [Double]?,
+    std: [Double]?
+  ) throws {
     try Self.check(spec, imageShape, classes)
+    let network = try architecture.network(arguments, classes)
     let normalize = try Self.normalization(spec, mean, std)
-    try self.init(spec, architecture, normalize + [sequence], imageShape, classes)
+    try self.init(spec, architecture, normalize + [network], imageShape, classes)
   }
 
   private init(

@@ -101,6 +101,15 @@ import Testing
     #expect(graph.compacted() == graph)
   }
 
+  @Test func infersTypesLeftOut() throws {
+    let typed = "input %0 \"x\" data : f32[1,4,4,2] %1, %2 = max_pool %0 {kernel = [2, 2], "
+    let end = "stride = [2, 2]} : f32[1,2,2,2], i32[1,2,2,2]"
+    let graphs = try [end, "stride = [2, 2]}"].map {
+      try Graph(parsing: "graph @g { \(typed)\($0) output \"y\" %1 }")
+    }
+    #expect(graphs[0] == graphs[1])
+  }
+
   @Test func compactingDropsWhatNothingDefines() throws {
     var graph = try Graph(parsing: Self.attack)
     let compact = graph

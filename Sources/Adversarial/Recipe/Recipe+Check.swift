@@ -10,7 +10,9 @@ extension Recipe {
     func require(_ isGood: Bool, _ key: String, _ problem: String) throws {
       if !isGood { throw RecipeError("\(key): \(problem)") }
     }
-    do { _ = try ModelSpec(model.name) } catch { throw RecipeError("model.name: \(error)") }
+    if !ImportedNetwork.isFile(model.name) {
+      do { _ = try ModelSpec(model.name) } catch { throw RecipeError("model.name: \(error)") }
+    }
     try require((model.mean == nil) == (model.std == nil), "model", "mean and std go together")
     try require(
       model.mean?.count == model.std?.count, "model", "mean and std must have the same length")
@@ -89,15 +91,26 @@ extension Recipe {
   ///
   /// - Throws: ModelError where the two do not fit, RecipeError for candidates that it has not.
   public func makeModel(for dataset: Dataset) throws -> Model {
-    let shape = dataset.shape
-    let network = try Model(
-      ModelSpec(model.name), imageShape: (shape.height, shape.width, shape.channels),
-      classes: dataset.classes.count, mean: model.mean, std: model.std)
+    let network = try network(for: dataset)
     guard clat.epochs > 0 else { return network }
     do {
       return try network.counting(clat.candidates)
     } catch let error as ModelError {
       throw RecipeError("clat.candidates: \(error.message)")
     }
+  }
+
+  private func network(for dataset: Dataset) throws -> Model {
+    let shape = dataset.shape
+    let (image, classes) = ((shape.height, shape.width, shape.channels), dataset.classes.count)
+    if let imported = model.imported {
+      return try imported.model(
+        named: model.name, image: image, classes: classes, mean: model.mean, std: model.std)
+    }
+    guard !ImportedNetwork.isFile(model.name) else {
+      throw RecipeError("model.name: the network of the file '\(model.name)' is not given")
+    }
+    return try Model(
+      ModelSpec(model.name), imageShape: image, classes: classes, mean: model.mean, std: model.std)
   }
 }

@@ -28,12 +28,15 @@ public struct Recipe: Sendable, Equatable {
   public init() {}
 
   public struct ModelOptions: Sendable, Equatable {
-    /// A specification such as `resnet18:width=16`.
+    /// A specification such as `resnet18:width=16`, or a file's name.
     public var name = "resnet18"
+    /// The network where `name` is a file's. A recipe's text does not hold it.
+    public var imported: ImportedNetwork?
     /// Normalisation within the network, by channel; none where nil.
     public var mean: [Double]?
     public var std: [Double]?
-    /// The weights to start from, as `WeightSource` reads it; drawn by `seed` where nil.
+    /// The weights to start from, as `WeightSource` reads it; those of the imported network, or
+    /// drawn by `seed`, where nil.
     public var weights: String?
   }
 

@@ -12,12 +12,11 @@ extension Trainer {
       return try StoredTensor(
         name: parameter.name, shape: parameter.shape, values: UnsafeBufferPointer(tensor.floats))
     }
+    var fields = ["trainer": try state.text(), "recipe": recipeHash, "model": model.name]
+    fields["network"] = networkText
     return Checkpoint(
       epoch: state.epoch, step: state.step, model: try session.storedTensors(),
-      optimizer: momentum,
-      state: [
-        "trainer": try state.text(), "recipe": recipeHash, "model": model.name,
-      ])
+      optimizer: momentum, state: fields)
   }
 
   func saveCheckpoint() throws {
@@ -68,6 +67,7 @@ extension Trainer {
     recipe.checkpoint = Recipe.CheckpointOptions()
     var hash = ContentHash()
     hash.add(recipe.text)
+    if let imported = recipe.model.imported { hash.add(imported.network.graph.text) }
     return hash.description
   }
 }

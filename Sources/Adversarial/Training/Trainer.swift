@@ -27,6 +27,8 @@ public final class Trainer {
   public var onEvent: (TrainerEvent) -> Void = { _ in }
 
   var state = TrainerState()
+  /// The network as text, where it can be written: what a checkpoint brings to be evaluated by.
+  public private(set) lazy var networkText = try? model.graph().graph.text
 
   /// A run from the recipe's weights.
   ///
@@ -43,7 +45,8 @@ public final class Trainer {
     self.directory = directory
     let model = try recipe.makeModel(for: data.train)
     session = try ModelSession(
-      model, seed: recipe.seed, threads: recipe.threads, convolution: recipe.convolution)
+      model, values: recipe.model.imported?.values ?? model.initialValues(seed: recipe.seed),
+      threads: recipe.threads, convolution: recipe.convolution)
     if let text = recipe.model.weights {
       let source = WeightSource(text)
       weightNotes = try session.load(source.read(), part: source.part)

@@ -88,11 +88,17 @@ public final class EmitContext {
   }
 
   func declareConvolution(output: ValueID, bias: Bool) {
-    trace.declare(name: qualified(nil), kind: branch, bias: bias, output: output)
+    declare(branch, output, bias: bias)
   }
 
   func declareLinear(output: ValueID, bias: Bool) {
-    trace.declare(name: qualified(nil), kind: .linear, bias: bias, output: output)
+    declare(.linear, output, bias: bias)
+  }
+
+  private func declare(_ kind: LayerInfo.Kind, _ output: ValueID, bias: Bool) {
+    trace.declare(
+      name: qualified(nil), kind: kind, weight: qualified("weight"),
+      bias: bias ? qualified("bias") : nil, output: output)
   }
 
   /// The number of a dropout within its network, in forward order.

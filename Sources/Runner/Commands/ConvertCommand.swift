@@ -6,11 +6,16 @@ import Storage
 /// `clat convert`: weights from one file format into another.
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "convert", abstract: "Convert weights between safetensors and PyTorch's files.",
+    commandName: "convert",
+    abstract: "Convert weights between safetensors, PyTorch's files and ONNX.",
     discussion: """
       What IN is, its content tells: safetensors, a checkpoint of clat, a run's folder, or what \
-      torch.save wrote (both formats). OUT's ending says what is written: .safetensors, or .pth for \
-      torch.load(OUT, weights_only=True).
+      torch.save wrote (both formats); an ONNX model is one by its ending. OUT's ending says what is \
+      written: .safetensors, .pth for torch.load(OUT, weights_only=True), or .onnx.
+
+      An ONNX model holds the network too: that of --model, or of the run that wrote the weights. \
+      With --mean and --std it begins with Sub and Div and takes pixels in [0, 1]; its inputs are \
+      images [batch, C, H, W], its outputs logits [batch, classes], for any batch.
 
       Without --model, the tensors of the file's network keep their names and types, without what \
       stands before them (state_dict, module.) and without an optimizer's. With --model, the weights \
@@ -21,6 +26,10 @@ struct ConvertCommand: ParsableCommand {
         clat convert runs/mine mine.pth
         clat convert best.pth:ema best-ema.safetensors
         clat convert wrn.pt wrn.safetensors --model wrn-28-10
+        clat convert runs/mine mine.onnx
+        clat convert resnet20.th resnet20.onnx --model resnet20 --mean .485,.456,.406 \\
+          --std .229,.224,.225
+        clat convert net.onnx net.safetensors
       """)
 
   @Argument(help: "Weights to read, or a run's folder; FILE:PART for one of several in a file.")
@@ -29,23 +38,27 @@ struct ConvertCommand: ParsableCommand {
   @Argument(help: "The file to write.")
   var output: String
 
-  @Option(help: "The network that the weights must fit, NAME[:parameter=value,...].")
+  @Option(help: ArgumentHelp("The network that the weights must fit: \(ModelOptions.help)"))
   var model: String?
 
-  @Option(help: "The network's images, HEIGHTxWIDTHxCHANNELS.")
-  var image = ImageExtent(argument: "32x32x3")!
+  @Option(help: "Images as HEIGHTxWIDTHxCHANNELS; 32x32x3, or the file's, unless given.")
+  var image: ImageExtent?
 
-  @Option(help: "The network's classes.")
-  var classes = 10
+  @Option(help: "Classes; 10, or the file's, unless given.")
+  var classes: Int?
+
+  @Option(help: "Channel means in front of the network that an ONNX model gets.")
+  var mean: NumberList?
+
+  @Option(help: "Channel standard deviations, given together with --mean.")
+  var std: NumberList?
 
   @Flag(help: "Print JSON: {out, format, tensors, parameters, notes}.")
   var json = false
 
   func run() throws {
     let target = try ConversionTarget.named(by: output)
-    let source = WeightSource(input)
-    let file = try source.read(warn: { Output.note("clat: \($0)") })
-    let (conversion, notes) = try prepare(file, part: source.part)
+    let (conversion, notes) = try prepare()
     for note in notes { Output.note("clat: \(note)") }
     try target.write(conversion, output)
     let tensors = conversion.tensors
@@ -59,16 +72,36 @@ struct ConvertCommand: ParsableCommand {
     try Output.line("wrote \(output): \(tensors.count) tensors, \(parameters) numbers")
   }
 
-  private func prepare(
-    _ file: WeightFile, part: String?
-  ) throws -> (Conversion, notes: [String]) {
-    guard let model else {
-      let (tensors, leftOut) = try file.network(part: part)
+  private func prepare() throws -> (Conversion, notes: [String]) {
+    if model == nil, input.hasSuffix(".onnx") { return (try onnx(), []) }
+    let source = WeightSource(input)
+    let file = try source.read(warn: { Output.note("clat: \($0)") })
+    guard let network = try network(file) else {
+      let (tensors, leftOut) = try file.network(part: source.part)
       return (Conversion(tensors: tensors), leftOut.map { "\(file.file): left out: \($0)" })
     }
-    let network = try ModelOptions.make(
-      model, image: (image.height, image.width, image.channels), classes: classes)
-    let found = try ModelSession.find(file, part: part, network)
+    let found = try ModelSession.find(file, part: source.part, network)
     return (Conversion(tensors: found.tensors, model: network), found.notes)
+  }
+
+  /// That of --model; where an ONNX model is written and there is none, that of the weights' run.
+  private func network(_ file: WeightFile) throws -> Model? {
+    if let model {
+      return try ModelOptions.make(model, image: image, classes: classes, mean: mean, std: std)
+    }
+    guard mean == nil, std == nil, image == nil, classes == nil else {
+      throw Failure.usage("--image, --classes, --mean and --std describe the network of --model")
+    }
+    guard output.hasSuffix(".onnx") else { return nil }
+    return try Weights.network(file).map { try $0.model(named: $0.network.graph.name) }
+  }
+
+  private func onnx() throws -> Conversion {
+    let imported = try NetworkFile.read(input)
+    let network = try imported.model(named: input, mean: mean?.values, std: std?.values)
+    let tensors = try network.parameters.map {
+      try StoredTensor(name: $0.name, shape: $0.shape, values: imported.values?[$0.name] ?? [])
+    }
+    return Conversion(tensors: tensors, model: network)
   }
 }

@@ -65,7 +65,7 @@ struct EvaluateCommand: ParsableCommand {
       try AdversarialFile.write(to: saveAdversarial, dataset, result, model: session.model)
     }
     let report = EvaluationReport(
-      model: session.model, weights: images.weights, dataset: dataset, result: result,
+      model: session.model, weights: images.weightsName, dataset: dataset, result: result,
       recheck: recheck, seed: images.seed,
       attack: attack.map { (attacking.json($0, seed: images.seed), attacking.describe($0)) })
     if json { try Output.json(report.json) } else { try Output.write(report.text) }

@@ -6,12 +6,13 @@ import Models
 /// `clat inspect`: what the compiler makes of a program.
 struct InspectCommand: ParsableCommand {
   enum View: String, CaseIterable, ExpressibleByArgument {
-    case graph, program, memory, llvm, dot
+    case network, graph, program, memory, llvm, dot
   }
 
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Show what the compiler makes of a program.",
     discussion: """
+      network  the network alone in IR text, as --model takes it from a file
       graph    the graph in IR text, after all passes or after --stop-after
       program  the static schedule: every kernel call with operands, slices and barriers
       memory   every buffer of the arena with its offset and lifetime
@@ -26,19 +27,22 @@ struct InspectCommand: ParsableCommand {
         clat inspect graph --model resnet18 --program clat --unit block --critical layer3.1
         clat inspect graph --model small-cnn --stop-after differentiate --program train
         clat inspect memory --model resnet18 --batch 128 --program attack
+        clat inspect network --model resnet18:width=8 > net.ir
+        clat inspect program --model net.ir --program train
         clat inspect program --model graph.ir
         clat inspect llvm --model graph.ir
         clat inspect dot --model small-cnn | dot -Tsvg > graph.svg
       """)
 
-  @Argument(help: "graph, program, memory, llvm or dot.")
+  @Argument(help: "network, graph, program, memory, llvm or dot.")
   var view: View
 
   @OptionGroup var network: StandaloneModelOptions
   @OptionGroup var threading: ThreadOptions
 
-  @Option(help: ArgumentHelp("One of \(ProgramName.list)."))
-  var program = ProgramName.forward
+  @Option(
+    help: ArgumentHelp("One of \(ProgramName.list); forward, or a file's graph, unless given."))
+  var program: ProgramName?
 
   @Option(help: "The layers that CLAT trains, by number or name; the last ones unless given.")
   var critical: NameList?
@@ -57,9 +61,11 @@ struct InspectCommand: ParsableCommand {
     for name in printAfter + (stopAfter.map { [$0] } ?? []) where !passes.contains(name) {
       throw Failure.usage("no pass is named '\(name)'; passes: \(passes.joined(separator: ", "))")
     }
+    if view == .network { return try Output.write(network.make().graph().graph.text) }
     var (graph, request) = try source()
     request.convolution = network.algorithm.convolution
     switch view {
+    case .network: break
     case .graph: try Output.write(try optimized(graph, request).text)
     case .dot: try Output.write(Dot(graph: try optimized(graph, request)).text)
     case .program: try Output.write(try compiled(graph, request).text)
@@ -70,13 +76,13 @@ struct InspectCommand: ParsableCommand {
     }
   }
 
-  /// The named program of the network, or the graph in a file.
+  /// The named program of the network; without a name, of a file the graph itself.
   private func source() throws -> (Graph, CompileRequest) {
-    guard network.model.hasSuffix(".ir") else {
-      return try program.graph(
-        network.make(), batch: network.batch, critical: critical?.values)
+    if program == nil, network.model.hasSuffix(".ir") {
+      return (try NetworkFile.graph(network.model), CompileRequest())
     }
-    return (try GraphFile.read(network.model), CompileRequest())
+    return try (program ?? .forward).graph(
+      network.make(), batch: network.batch, critical: critical?.values)
   }
 
   private func optimized(_ graph: Graph, _ request: CompileRequest) throws -> Graph {

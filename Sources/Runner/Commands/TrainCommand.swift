@@ -1,6 +1,7 @@
 import Adversarial
 import ArgumentParser
 import Foundation
+import Models
 import Storage
 
 /// `clat train`: runs a recipe.
@@ -17,6 +18,7 @@ struct TrainCommand: ParsableCommand {
         clat train recipes/digits-clat.yaml
         clat train recipes/resnet18-clat.yaml --set data.source=cifar-10-batches-bin \\
           --set attack.eps=8/255 --set clat.epochs=20 --out runs/mine
+        clat train recipes/digits-clat.yaml --set model.name=net.onnx
         clat train --resume runs/mine
       """)
 

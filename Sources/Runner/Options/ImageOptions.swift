@@ -47,9 +47,9 @@ struct ImageOptions: ParsableArguments {
   @Option(
     help: """
       Weights: safetensors, a checkpoint of clat or PyTorch (.pth), a run's folder; FILE:PART for one \
-      of several in a file.
+      of several in a file. An ONNX model brings its own.
       """)
-  var weights: String
+  var weights: String?
 
   @OptionGroup var source: DataOptions
 
@@ -75,13 +75,18 @@ struct ImageOptions: ParsableArguments {
 
   /// The network with its weights, ready for images like those of `dataset`.
   func session(for dataset: Dataset, layers: LayerOptions? = nil) throws -> ModelSession {
-    let network = try network.make(for: dataset)
+    let (network, own) = try network.load(for: dataset, weights: weights)
     let model = try layers?.count(in: network) ?? network
-    let values = try Weights.read(weights, model)
+    guard let values = try weights.map({ try Weights.read($0, model) }) ?? own else {
+      throw Failure.usage("--model \(network.name) brings no weights: give --weights")
+    }
     return try ModelSession(
       model, values: values, threads: try threading.resolve(),
       convolution: algorithm.convolution)
   }
+
+  /// Where the weights come from, for reports.
+  var weightsName: String { weights ?? network.model ?? "" }
 
   static func check(batch: Int) throws {
     guard (1...BatchPlan.maximumBatchSize).contains(batch) else {

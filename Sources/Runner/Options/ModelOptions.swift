@@ -40,8 +40,8 @@ extension Epsilon: ExpressibleByArgument {
 
 /// Which network, and what stands in front of it.
 struct ModelOptions: ParsableArguments {
-  @Option(help: "NAME[:parameter=value,...]; `clat models` lists the names.")
-  var model: String
+  @Option(help: ArgumentHelp(ModelOptions.help + " The checkpoint's unless given."))
+  var model: String?
 
   @Option(help: "Channel means that the network was trained with: .485,.456,.406.")
   var mean: NumberList?
@@ -49,32 +49,62 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "Channel standard deviations, given together with --mean.")
   var std: NumberList?
 
-  /// The network for images of one shape.
-  func make(image: (height: Int, width: Int, channels: Int), classes: Int) throws -> Model {
-    try ModelOptions.make(model, image: image, classes: classes, mean: mean, std: std)
-  }
+  static let help = """
+    NAME[:parameter=value,...] (`clat models` lists the names), or a file: net.ir, net.onnx.
+    """
 
-  func make(for dataset: Dataset) throws -> Model {
+  /// The network for the images of a data set, and its weights if its file brings them.
+  ///
+  /// - Parameter weights: a file or folder that names the network where `model` is not given.
+  func load(for dataset: Dataset, weights: String?) throws -> (Model, [String: [Float]]?) {
     let shape = dataset.shape
-    return try make(
-      image: (shape.height, shape.width, shape.channels), classes: dataset.classes.count)
+    let image = (shape.height, shape.width, shape.channels)
+    let classes = dataset.classes.count
+    if let model, !ImportedNetwork.isFile(model) {
+      let spec = try ModelSpec(model)
+      let network = try Model(
+        spec, imageShape: image, classes: classes, mean: mean?.values, std: std?.values)
+      return (network, nil)
+    }
+    let imported = try imported(weights)
+    let network = try imported.model(
+      named: model ?? imported.network.graph.name, image: image, classes: classes,
+      mean: mean?.values, std: std?.values)
+    return (network, imported.values)
   }
 
+  /// A network, by name or from a file, for the images and classes that it is published for unless
+  /// the options say otherwise.
   static func make(
-    _ text: String, image: (height: Int, width: Int, channels: Int), classes: Int,
-    mean: NumberList? = nil, std: NumberList? = nil
+    _ model: String, image: ImageExtent?, classes: Int?, mean: NumberList? = nil,
+    std: NumberList? = nil
   ) throws -> Model {
-    if text.hasSuffix(".ir") {
-      throw Failure.usage("--model \(text): a graph's file serves `clat inspect` alone")
+    let image = image.map { ($0.height, $0.width, $0.channels) }
+    let (mean, std) = (mean?.values, std?.values)
+    if ImportedNetwork.isFile(model) {
+      return try NetworkFile.read(model).model(
+        named: model, image: image, classes: classes, mean: mean, std: std)
     }
+    let spec = try ModelSpec(model)
+    let published = spec.input
     return try Model(
-      ModelSpec(text), imageShape: image, classes: classes, mean: mean?.values, std: std?.values)
+      spec, imageShape: image ?? (published.height, published.width, published.channels),
+      classes: classes ?? published.classes, mean: mean, std: std)
+  }
+
+  private func imported(_ weights: String?) throws -> ImportedNetwork {
+    if let model { return try NetworkFile.read(model) }
+    guard let weights else { throw Failure.usage("expected --model, --weights, or both") }
+    guard mean == nil, std == nil else {
+      throw Failure.usage("--mean and --std need --model; a checkpoint's network has its own")
+    }
+    return try Weights.network(weights)
   }
 }
 
 /// A network for commands that need no data: its images' shape is an option.
 struct StandaloneModelOptions: ParsableArguments {
-  @Option(help: "NAME[:parameter=value,...]; `clat models` lists the names.")
+  @Option(help: ArgumentHelp(ModelOptions.help))
   var model = "resnet20"
 
   @Option(help: "Images as HEIGHTxWIDTHxCHANNELS; the network's published ones unless given.")
@@ -102,21 +132,17 @@ struct StandaloneModelOptions: ParsableArguments {
       values.map { [option, $0.values.map { "\($0)" }.joined(separator: ",")] } ?? []
     }
     return [
-      "--model", model, "--image", image.defaultValueDescription, "--classes", "\(classes)",
-      "--batch", "\(batch)", "--convolution", algorithm.convolution.rawValue,
-    ] + list("--mean", mean) + list("--std", std)
+      "--model", model, "--batch", "\(batch)", "--convolution", algorithm.convolution.rawValue,
+    ] + (image.map { ["--image", $0.defaultValueDescription] } ?? [])
+      + (classes.map { ["--classes", "\($0)"] } ?? []) + list("--mean", mean) + list("--std", std)
   }
 
   func make() throws -> Model {
     guard (1...BatchPlan.maximumBatchSize).contains(batch) else {
       throw Failure.usage("--batch \(batch): expected 1...\(BatchPlan.maximumBatchSize)")
     }
-    let published = (try? ModelSpec(model))?.input ?? .cifar10
-    let shape = image.map { ($0.height, $0.width, $0.channels) }
     return try layers.count(
-      in: ModelOptions.make(
-        model, image: shape ?? (published.height, published.width, published.channels),
-        classes: classes ?? published.classes, mean: mean, std: std))
+      in: ModelOptions.make(model, image: image, classes: classes, mean: mean, std: std))
   }
 }
 

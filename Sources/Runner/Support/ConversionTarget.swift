@@ -1,5 +1,6 @@
 import Foundation
 import Models
+import ONNX
 import Storage
 
 /// What `clat convert` has read.
@@ -17,7 +18,20 @@ struct ConversionTarget: Sendable {
   var extensions: [String]
   var write: @Sendable (_ conversion: Conversion, _ path: String) throws -> Void
 
-  static let all: [ConversionTarget] = WeightFormat.all.compactMap { format in
+  static let all = weights + [onnx]
+
+  private static let onnx = ConversionTarget(name: "ONNX", extensions: ["onnx"]) {
+    conversion, path in
+    guard let model = conversion.model else {
+      throw Failure.usage("\(path): the weights do not say of what network they are: give --model")
+    }
+    let values = try conversion.tensors.map { ($0.name, try $0.floats()) }
+    let bytes = try ONNXFile.write(
+      model, values: Dictionary(values) { first, _ in first })
+    try AtomicFile.write(bytes, to: path)
+  }
+
+  private static let weights: [ConversionTarget] = WeightFormat.all.compactMap { format in
     format.write.map { write in
       ConversionTarget(name: format.name, extensions: format.extensions) { conversion, path in
         try write(conversion.tensors, path)

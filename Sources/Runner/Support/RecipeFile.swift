@@ -1,5 +1,6 @@
 import Adversarial
 import Foundation
+import Models
 
 /// Recipes as files.
 enum RecipeFile {
@@ -12,6 +13,10 @@ enum RecipeFile {
     guard let text = String(data: data, encoding: .utf8) else {
       throw Failure.badData("\(path): not UTF-8 text, expected a recipe")
     }
-    return try Recipe.parse(text, file: path, overrides: overrides)
+    var recipe = try Recipe.parse(text, file: path, overrides: overrides)
+    if ImportedNetwork.isFile(recipe.model.name) {
+      recipe.model.imported = try NetworkFile.read(recipe.model.name)
+    }
+    return recipe
   }
 }

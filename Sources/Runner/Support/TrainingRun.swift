@@ -22,6 +22,7 @@ struct TrainingRun {
     // What is wrong with the recipe shows before the folder exists.
     try Failure.blaming(.badData, "recipe") { try check(Trainer(recipe, data: data)) }
     directory = try RunDirectory.create(at: folder, recipe: recipe.text)
+    if let imported = recipe.model.imported { try KeptNetwork(folder: folder).write(imported) }
     trainer = try Trainer(recipe, data: data, directory: directory)
     for note in trainer.weightNotes { Output.note("clat: \(note)") }
     log = TrainingLog(epochs: recipe.totalEpochs, print: print)
@@ -36,6 +37,7 @@ struct TrainingRun {
   ) throws {
     directory = try RunDirectory.open(at: folder)
     var recipe = try Recipe.parse(try directory.recipe(), file: directory.recipePath)
+    recipe.model.imported = try KeptNetwork(folder: folder).read()
     if let given, TrainingRun.essence(given) != TrainingRun.essence(recipe) {
       throw Failure.badData("\(directory.recipePath): differs from the given recipe")
     }
@@ -68,9 +70,10 @@ struct TrainingRun {
         "interrupted at epoch \(trainer.epoch + 1) of \(trainer.recipe.totalEpochs); resume with: "
           + "\(Runner.name) train --resume \(directory.path)")
     case .finished:
-      try Safetensors(
-        tensors: trainer.session.storedTensors(), metadata: ["model": trainer.model.name]
-      ).write(to: weightsPath)
+      var metadata = ["model": trainer.model.name]
+      metadata["network"] = trainer.networkText
+      try Safetensors(tensors: trainer.session.storedTensors(), metadata: metadata)
+        .write(to: weightsPath)
       let text = report.text(indented: true) + "\n"
       try AtomicFile.write(Data(text.utf8), to: directory.path + "/report.json")
     }

@@ -1,4 +1,5 @@
 import Adversarial
+import IR
 import Models
 import Storage
 
@@ -15,5 +16,26 @@ enum Weights {
     for note in found.notes { Output.note("clat: \(note)") }
     return Dictionary(
       uniqueKeysWithValues: try found.tensors.map { ($0.name, try $0.floats()) })
+  }
+
+  /// The network that a checkpoint, or the weights of a finished run, bring as text.
+  ///
+  /// - Throws: Failure (64) for files without.
+  static func network(_ text: String) throws -> ImportedNetwork {
+    let file = try WeightSource(text).read()
+    guard let network = try network(file) else {
+      throw Failure.usage(
+        "\(file.file) does not say what network its weights are of: give --model")
+    }
+    return network
+  }
+
+  /// nil where the file has no network's text.
+  static func network(_ file: WeightFile) throws -> ImportedNetwork? {
+    try file.network.map { text in
+      try Failure.blaming(.badData, file.file) {
+        ImportedNetwork(try NetworkGraph(Graph(parsing: text)))
+      }
+    }
   }
 }

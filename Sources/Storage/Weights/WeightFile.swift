@@ -10,6 +10,8 @@ public struct WeightFile: Sendable {
   public var tensors: [StoredTensor] = []
   /// Numbers and texts beside the tensors; texts of a pickle are cut at 80 characters.
   public var fields: [(name: String, value: JSON)] = []
+  /// The network that a run's weights are of, as IR text.
+  public var network: String?
   /// Whether the tensors stand in the order of the `state_dict`.
   public var isOrdered: Bool
 
@@ -104,7 +106,8 @@ public struct WeightFormat: Sendable {
       {
         one, _ in one
       }
-      result.fields = texts.sorted { $0.key < $1.key }
+      result.network = texts["network"]
+      result.fields = texts.filter { $0.key != "network" }.sorted { $0.key < $1.key }
         .map { ($0.key, .string($0.value)) }
       return result
     },

@@ -1,0 +1,120 @@
+import IR
+import Models
+
+// Operators over windows of pixels, and over all pixels.
+extension Importer {
+  static let poolingRules: [String: Rule] = [
+    "MaxPool": { try $0.pool($1, "max_pool") },
+    "AveragePool": { try $0.averagePool($1) },
+    "GlobalAveragePool": { try $0.globalPool($1.tensor(0)) },
+    "ReduceMean": { try $0.mean($1) },
+  ]
+
+  private func pool(_ node: OnnxNode, _ op: String) throws -> OnnxValue {
+    let x = try node.tensor(0)
+    guard node.proto.output.dropFirst().allSatisfy(\.isEmpty) else {
+      throw ModelError("the output of indices is not supported")
+    }
+    if case .padded = x.form, op == "max_pool" {
+      throw ModelError("zeros around the pixels would count in the maximum")
+    }
+    let window = try Window(node, kernel: node.ints("kernel_shape") ?? [], image: x)
+    let y = try emit(
+      op, [imagesBelow(x)],
+      [
+        "kernel": .ints(window.kernel), "stride": .ints(window.stride),
+        "pad": .ints(window.pads(adding: x.form)),
+      ])
+    if node.int("ceil_mode", default: 0) != 0 {
+      guard builder.type(y).shape[1...2] == window.roundedUp(x)[...] else {
+        throw ModelError("ceil_mode is not supported where windows overlap the edge")
+      }
+    }
+    return tensor(y)
+  }
+
+  private func averagePool(_ node: OnnxNode) throws -> OnnxValue {
+    let x = try node.tensor(0)
+    let window = try Window(node, kernel: node.ints("kernel_shape") ?? [], image: x)
+    let isPadded = window.pad.contains { $0 != 0 }
+    if x.form == .plain, !isPadded, window.kernel == Array(x.shape.suffix(2)) {
+      return try globalPool(x)
+    }
+    guard !isPadded || node.int("count_include_pad", default: 0) != 0 else {
+      throw ModelError("means that leave padding out are not supported (count_include_pad = 0)")
+    }
+    return try pool(node, "avg_pool")
+  }
+
+  private func globalPool(_ x: OnnxTensor) throws -> OnnxValue {
+    guard x.shape.count == 4 else { throw ModelError("expected images, found \(x.shape)") }
+    let source = try plain(x)
+    return .tensor(
+      OnnxTensor(
+        value: try emit("global_avg_pool", [source]), shape: Array(x.shape[..<2]) + [1, 1],
+        form: .pooled(of: source)))
+  }
+
+  /// Over height and width, in one node or in two.
+  private func mean(_ node: OnnxNode) throws -> OnnxValue {
+    let x = try node.tensor(0)
+    let axes = try (node.ints("axes", orInput: 1) ?? []).map {
+      try OnnxNode.axis($0, rank: x.shape.count)
+    }
+    guard x.shape.count == 4, Set(axes) == [2, 3] else {
+      throw ModelError("means are supported over height and width, not over axes \(axes)")
+    }
+    let mean = try globalPool(x)
+    guard node.int("keepdims", default: 1) == 0, case .tensor(let y) = mean else { return mean }
+    return tensor(y.value)
+  }
+}
+
+/// The window of a convolution or a pool.
+struct Window {
+  var kernel: [Int]
+  var stride: [Int]
+  /// Above, left, below, right.
+  var pad: [Int]
+
+  init(_ node: OnnxNode, kernel: [Int], image: OnnxTensor) throws {
+    let stride = node.ints("strides") ?? [1, 1]
+    self.stride = stride
+    self.kernel = kernel
+    guard kernel.count == 2, stride.count == 2, image.shape.count == 4,
+      (kernel + stride).allSatisfy({ (1...65536).contains($0) })
+    else { throw ModelError("expected a window in two dimensions") }
+    if let given = node.ints("kernel_shape"), given != kernel {
+      throw ModelError("kernel_shape \(given) does not fit the filters' \(kernel)")
+    }
+    switch node.string("auto_pad", default: "NOTSET") {
+    case "NOTSET": pad = node.ints("pads") ?? [0, 0, 0, 0]
+    case "VALID": pad = [0, 0, 0, 0]
+    case let same:
+      let extra = (0..<2).map { axis -> Int in
+        let (extent, stride) = (image.shape[2 + axis], stride[axis])
+        return max(0, ((extent + stride - 1) / stride - 1) * stride + kernel[axis] - extent)
+      }
+      let before = extra.map { same == "SAME_LOWER" ? ($0 + 1) / 2 : $0 / 2 }
+      pad = before + zip(extra, before).map { $0 - $1 }
+    }
+    guard pad.count == 4, pad.allSatisfy({ (0...65536).contains($0) }) else {
+      throw ModelError("pads must be four numbers of 0 or more, are \(pad)")
+    }
+  }
+
+  /// Pads for the graph, with those of a node before: two numbers where both sides are equal.
+  func pads(adding form: OnnxTensor.Form) -> [Int] {
+    var pad = pad
+    if case .padded(let more) = form { pad = zip(pad, more).map { $0 + $1 } }
+    return pad[..<2] == pad[2...] ? Array(pad[..<2]) : pad
+  }
+
+  /// The extents of the result where windows that begin within the image count.
+  func roundedUp(_ x: OnnxTensor) -> [Int] {
+    (0..<2).map { axis in
+      (x.shape[2 + axis] + pad[axis] + pad[2 + axis] - kernel[axis] + stride[axis] - 1)
+        / stride[axis] + 1
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import Foundation
+import IR
+import Models
+import SwiftProtobuf
+
+/// Image classifiers in ONNX files.
+public enum ONNXFile {
+  /// What a file was read as.
+  public struct Import: Sendable {
+    public var network: ImportedNetwork
+    /// What the network leaves out of the file, one line each.
+    public var notes: [String]
+  }
+
+  /// The network of a file, with its weights under their PyTorch names where the file has them.
+  ///
+  /// - Parameter bytes: the whole file.
+  /// - Throws: ModelError in one line: no ONNX model, damaged, or with a node that no network of
+  ///   ours has.
+  public static func read(_ bytes: Data) throws -> Import {
+    let model: Onnx_ModelProto
+    do {
+      model = try Onnx_ModelProto(serializedBytes: bytes)
+    } catch {
+      throw ModelError("not an ONNX model, or damaged")
+    }
+    guard model.hasGraph, let version = version(model), version >= 7 else {
+      throw ModelError("not an ONNX model: a graph and opset_import of ai.onnx >= 7 are expected")
+    }
+    do {
+      let budget = 4 * bytes.count + (1 << 20)
+      var importer = try Importer(model.graph, version: version, budget: budget)
+      return try importer.run()
+    } catch {
+      throw ModelError(line("\(error)"))
+    }
+  }
+
+  /// One line of readable length, whatever names a file has.
+  private static func line(_ text: String) -> String {
+    let scalars = text.unicodeScalars.prefix(1000).map { scalar in
+      scalar.properties.generalCategory == .control || scalar.properties.isWhitespace
+        ? " " : scalar
+    }
+    return String(String.UnicodeScalarView(scalars))
+  }
+
+  private static func version(_ model: Onnx_ModelProto) -> Int? {
+    model.opsetImport.first { ["", "ai.onnx"].contains($0.domain) }.map { Int($0.version) }
+  }
+}

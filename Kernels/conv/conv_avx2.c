@@ -26,6 +26,7 @@
 #include "weight_grad.inc.h"
 #include "weight_grad_reduce.inc.h"
 #include "winograd_input.inc.h"
+#include "winograd_filters.inc.h"
 #include "winograd_block.inc.h"
 #include "winograd.inc.h"
 #include "winograd_pack.inc.h"

@@ -15,4 +15,8 @@ typedef void clat_filter_transform(double *u, const double *w);
 void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int64_t begin,
                                           int64_t end, clat_filter_transform *transform);
 
+/// The transform of the filter from input k to output n, packed or made of the weights.
+void clat_winograd_filter_reference(const clat_winograd_args *a, int64_t n, int64_t k,
+                                    clat_filter_transform *transform, double *u);
+
 #endif

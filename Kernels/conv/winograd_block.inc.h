@@ -5,6 +5,7 @@
 
 #define WINOGRAD_ROOM (7 << 20) // bytes of a block's transforms
 #define WINOGRAD_WIDE 32        // input channels whose products leave time to prefetch
+#define WINOGRAD_DEPTH 128      // input channels whose filters are transformed at a time
 
 typedef struct winograd_block winograd_block;
 
@@ -13,18 +14,24 @@ typedef struct {
   int64_t tiles;       // of a block at most
   int64_t products;    // of a tile, for a pair of channels
   const uint8_t *rows; // [CLAT_WINOGRAD_POINTS] of them that share a filter's transform
-  void (*transform)(const winograd_block *, int64_t tile);
+  void (*transform)(const winograd_block *, int64_t tile, int64_t k);
+  panel_transform *filters;
   void (*finish)(const winograd_block *, int64_t count, int n, int panels);
 } winograd_algorithm;
 
 struct winograd_block {
   const winograd_algorithm *algorithm;
   const clat_winograd_args *a;
+  filter_source source; // of filters that are transformed on the way
   winograd_grid grid;   // of the slice
   int64_t start, block; // tiles before this block, tiles of a block
+  int64_t sum_tiles;    // and those that the sums have room for
+  int64_t depth;        // input channels that are multiplied at a time
   int64_t row;          // floats from one row of inputs to the next
-  float *inputs;        // [point][tile][row of the point][channel]
+  int64_t part;         // floats of the inputs of `depth` channels
+  float *inputs;        // [part][point][tile][row of the point][channel]
   float *sums;          // [point][tile][row of the point][TILE_PANELS * 16]
+  float *filters;       // [point][panel][channel][16]
 };
 
 /// The block's tile.
@@ -34,8 +41,17 @@ INLINE winograd_tile block_tile(const winograd_block *g, int64_t index) {
 
 /// Floats from a block's first row to a point's, where `before` rows a tile precede the point's.
 /// Points lie a cache line further apart than their rows, lest they share cache sets.
-INLINE int64_t point_offset(const winograd_block *g, int64_t point, int64_t before, int64_t row) {
-  return before * g->block * row + point * 16;
+INLINE int64_t input_offset(const winograd_block *g, int64_t point, int64_t before) {
+  return before * g->block * g->row + point * 16;
+}
+
+INLINE int64_t sum_offset(const winograd_block *g, int64_t point, int64_t before) {
+  return before * g->sum_tiles * TILE_PANELS * 16 + point * 16;
+}
+
+/// Where the inputs of channels from k on begin, a multiple of the depth.
+INLINE float *input_part(const winograd_block *g, int64_t k) {
+  return g->inputs + k / g->depth * g->part;
 }
 
 /// Asks, at the i-th of `calls` tiles that multiply a group of panels, for its share of what the
@@ -65,36 +81,77 @@ INLINE void prefetch_next(const winograd_block *g, int64_t count, int64_t i, int
     __builtin_prefetch(x + p * 16, 0, 2);
 }
 
+/// Likewise for its share of the filters that are transformed next.
+INLINE void prefetch_filters(const winograd_block *g, int64_t n, int panels, int64_t k, int64_t i,
+                             int64_t calls) {
+  const filter_source *f = &g->source;
+  const int64_t stride = f->in_channels * 9, next = k + g->depth < g->a->in_channels;
+  k = next ? k + g->depth : 0, n = next ? n : n + panels * 16;
+  const int64_t rows = f->transpose ? g->depth : panels * 16,
+                lines = (f->transpose ? panels * 16 : g->depth) * 9 / 16 + 1;
+  const float *first = f->weights + (f->transpose ? k * stride + n * 9 : n * stride + k * 9);
+  for (int64_t p = rows * lines * i / calls; p < rows * lines * (i + 1) / calls; p++)
+    __builtin_prefetch(first + p / lines * stride + p % lines * 16, 0, 2);
+}
+
 INLINE int64_t register_tiles(int64_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
 
-/// The products of all tiles of the block with `panels` panels from channel n on, point by point. A
-/// register tile may run into the next point's sums, which come later.
-static void multiply_tiles(const winograd_block *g, int64_t count, int n, int panels) {
+/// The next products of all tiles of the block, of `panels` panels from channel n on and of inputs
+/// from k on, point by point. A register tile may run into rows that mean nothing, or, at the first
+/// inputs, into the next point's sums, which come later.
+static void multiply_part(const winograd_block *g, int64_t count, int n, int panels, int64_t k,
+                          const multiply_tile *first, int64_t weights_plane) {
   const uint8_t *rows_of = g->algorithm->rows;
-  const int64_t channels = g->a->in_channels, depth = channels * 16, width = panels * 16;
+  const int64_t channels = g->a->in_channels, width = panels * 16;
+  const int64_t parts = (channels + g->depth - 1) / g->depth, part = k / g->depth;
   const int64_t groups = (g->a->out.channels + TILE_PANELS * 16 - 1) / (TILE_PANELS * 16);
-  int64_t before = 0, call = 0, calls = 0;
+  int64_t before = 0, each = 0;
   for (int point = 0; point < CLAT_WINOGRAD_POINTS; point++)
-    calls += register_tiles(count * rows_of[point]);
+    each += register_tiles(count * rows_of[point]);
+  int64_t call = part * each;
   for (int64_t point = 0; point < CLAT_WINOGRAD_POINTS; before += rows_of[point++]) {
-    const float *x = g->inputs + point_offset(g, point, before, g->row);
-    float *sums = g->sums + point_offset(g, point, before, TILE_PANELS * 16);
-    multiply_tile tile = {.x_stride = g->row,
-                          .steps = channels,
-                          .weights = g->a->packed + (n / 16 * CLAT_WINOGRAD_POINTS + point) * depth,
-                          .panel_stride = CLAT_WINOGRAD_POINTS * depth};
-    tile.ahead = tile.weights + depth;
+    const float *x = input_part(g, k) + input_offset(g, point, before);
+    float *sums = g->sums + sum_offset(g, point, before);
+    multiply_tile tile = *first;
+    tile.weights += point * weights_plane;
+    tile.ahead = tile.weights + weights_plane;
     const int64_t rows = count * rows_of[point];
-    for (int64_t at = 0; at < rows; at += TILE_ROWS, tile.ahead += depth, call++) {
+    for (int64_t at = 0; at < rows; at += TILE_ROWS, call++) {
       tile.x = x + at * g->row;
       tile.sums = sums + at * width;
-      if (at == 2 * TILE_ROWS) tile.ahead += tile.panel_stride - 2 * depth;
+      if (!g->a->packed) tile.ahead = tile.x + TILE_ROWS * g->row;
       if (channels >= WINOGRAD_WIDE) {
-        prefetch_share(g, count, n, panels, call, calls);
-        prefetch_next(g, count, n / (TILE_PANELS * 16) * calls + call, groups * calls);
+        prefetch_share(g, count, n, panels, call, parts * each);
+        prefetch_next(g, count, n / (TILE_PANELS * 16) * parts * each + call,
+                      groups * parts * each);
+        if (!g->a->packed) prefetch_filters(g, n, panels, k, call - part * each, each);
       }
       multiply_kernels[panels - 1][min64(TILE_ROWS, rows - at)](&tile);
+      tile.ahead += weights_plane;
+      if (at == TILE_ROWS) tile.ahead += tile.panel_stride - 2 * weights_plane;
     }
+  }
+}
+
+/// The products of all tiles of the block with `panels` panels from channel n on.
+static void multiply_tiles(const winograd_block *g, int64_t count, int n, int panels) {
+  const clat_winograd_args *a = g->a;
+  for (int64_t k = 0; k < a->in_channels; k += g->depth) {
+    const int64_t depth = min64(g->depth, a->in_channels - k);
+    multiply_tile tile = {.x_stride = g->row, .steps = depth, .first = k == 0};
+    int64_t plane = depth * 16;
+    if (a->packed) {
+      tile.weights = a->packed + n / 16 * CLAT_WINOGRAD_POINTS * plane;
+      tile.panel_stride = CLAT_WINOGRAD_POINTS * plane;
+    } else {
+      tile.weights = g->filters;
+      tile.panel_stride = depth * 16;
+      plane = panels * depth * 16 + 16;
+      for (int p = 0; p < panels; p++)
+        g->algorithm->filters(&g->source, n + p * 16, k, depth, g->filters + p * depth * 16,
+                              plane);
+    }
+    multiply_part(g, count, n, panels, k, &tile, plane);
   }
 }
 
@@ -121,6 +178,10 @@ static winograd_block plan_blocks(const winograd_algorithm *algorithm, const cla
                                   int64_t begin, int64_t end, char *scratch) {
   winograd_block g = {.algorithm = algorithm,
                       .a = a,
+                      .source = {.weights = a->weights,
+                                 .in_channels = a->transpose ? a->out.channels : a->in_channels,
+                                 .channels = a->out.channels,
+                                 .transpose = a->transpose},
                       .grid = {.x = a->x,
                                .height = a->in_height,
                                .width = a->in_width,
@@ -131,17 +192,22 @@ static winograd_block plan_blocks(const winograd_algorithm *algorithm, const cla
                                .out_width = a->out_width,
                                .side = algorithm->side}};
   count_tiles(&g.grid, begin, end, a->in_channels, (float *)scratch);
-  g.row = transform_row(a->in_channels);
-  const int64_t row = g.row + TILE_PANELS * 16, bytes = algorithm->products * row * 4;
+  const int64_t parts =
+      a->packed ? 1 : (a->in_channels + WINOGRAD_DEPTH - 1) / WINOGRAD_DEPTH;
+  g.depth = ((a->in_channels + parts - 1) / parts + 15) / 16 * 16;
+  g.row = transform_row(g.depth);
+  const int64_t row = parts * g.row + TILE_PANELS * 16, bytes = algorithm->products * row * 4;
   const int64_t slack = (TILE_ROWS - 1) * row * 4; // of the last register tile
   const int64_t room = min64(algorithm->tiles, (WINOGRAD_ROOM - slack) / bytes);
   const int64_t unit = room < TILE_ROWS ? 1 : TILE_ROWS, most = max64(1, room / unit);
   const int64_t units = (g.grid.total + unit - 1) / unit,
                 blocks = max64(1, (units + most - 1) / most);
   g.block = (units + blocks - 1) / blocks * unit;
+  g.sum_tiles = register_tiles(g.block) * TILE_ROWS;
+  g.part = input_offset(&g, CLAT_WINOGRAD_POINTS, algorithm->products);
   g.inputs = (float *)scratch + WINOGRAD_CHANNELS;
-  g.sums = g.inputs + point_offset(&g, CLAT_WINOGRAD_POINTS, algorithm->products, g.row) +
-           (TILE_ROWS - 1) * g.row;
+  g.sums = g.inputs + parts * g.part + (TILE_ROWS - 1) * g.row;
+  g.filters = g.sums + sum_offset(&g, CLAT_WINOGRAD_POINTS, algorithm->products);
   return g;
 }
 
@@ -150,7 +216,8 @@ static void run_blocks(const winograd_algorithm *algorithm, const clat_winograd_
   winograd_block g = plan_blocks(algorithm, a, begin, end, scratch);
   for (g.start = 0; g.start < g.grid.total; g.start += g.block) {
     const int64_t count = min64(g.block, g.grid.total - g.start);
-    for (int64_t i = 0; i < count; i++) algorithm->transform(&g, i);
+    for (int64_t i = 0; i < count; i++)
+      for (int64_t k = 0; k < a->in_channels; k += g.depth) algorithm->transform(&g, i, k);
     for (int n = 0; n < a->out.channels; n += TILE_PANELS * 16) {
       const int panels = (int)min64(TILE_PANELS, (a->out.channels - n + 15) / 16);
       multiply_tiles(&g, count, n, panels);

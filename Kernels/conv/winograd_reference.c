@@ -2,16 +2,41 @@
 #include "conv_reference.h"
 #include "winograd_points.h"
 
+static void load_taps(const float *weights, int in_channels, int transpose, int64_t n, int64_t k,
+                      double *w) {
+  const int64_t filter = transpose ? k * in_channels + n : n * in_channels + k;
+  for (int t = 0; t < 9; t++) w[t] = weights[filter * 9 + (transpose ? 8 - t : t)];
+}
+
+void clat_winograd_filter_reference(const clat_winograd_args *a, int64_t n, int64_t k,
+                                    clat_filter_transform *transform, double *u) {
+  if (a->packed) {
+    const int64_t depth = a->in_channels, panel = n / CLAT_PANEL;
+    for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++)
+      u[i] = a->packed[((panel * CLAT_WINOGRAD_POINTS + i) * depth + k) * CLAT_PANEL + n % CLAT_PANEL];
+    return;
+  }
+  double w[9];
+  load_taps(a->weights, a->transpose ? a->out.channels : a->in_channels, a->transpose, n, k, w);
+  transform(u, w);
+}
+
+static void transform_filter(double *u, const double *w) {
+  double half[18], column[6];
+  for (int c = 0; c < 3; c++) {
+    WINOGRAD_FILTER(double, column, w + c, 3);
+    for (int r = 0; r < 6; r++) half[r * 3 + c] = column[r];
+  }
+  for (int r = 0; r < 6; r++) WINOGRAD_FILTER(double, u + r * 6, half + r * 3, 1);
+}
+
 /// A tile's outputs y[4][4] of channel n; its first output is (row, column) of the image.
 static void tile_sums(const clat_winograd_args *a, const float *x, int row, int column, int n,
                       double *y) {
-  const int64_t depth = a->in_channels;
-  const float *u = a->packed +
-                   (int64_t)(n / CLAT_PANEL) * CLAT_WINOGRAD_POINTS * depth * CLAT_PANEL +
-                   n % CLAT_PANEL;
   double sums[36] = {0}, half[36];
-  for (int64_t k = 0; k < depth; k++) {
-    double d[36], v[6];
+  for (int64_t k = 0; k < a->in_channels; k++) {
+    double d[36], v[6], u[36];
+    clat_winograd_filter_reference(a, n, k, transform_filter, u);
     for (int i = 0; i < 36; i++) {
       const int r = row - a->pad_height + i / 6, c = column - a->pad_width + i % 6;
       const int inside = r >= 0 && r < a->in_height && c >= 0 && c < a->in_width;
@@ -23,8 +48,7 @@ static void tile_sums(const clat_winograd_args *a, const float *x, int row, int 
     }
     for (int r = 0; r < 6; r++) {
       WINOGRAD_INPUT(double, v, half + r * 6, 1);
-      for (int c = 0; c < 6; c++)
-        sums[r * 6 + c] += v[c] * u[((r * 6 + c) * depth + k) * CLAT_PANEL];
+      for (int c = 0; c < 6; c++) sums[r * 6 + c] += v[c] * u[r * 6 + c];
     }
   }
   for (int c = 0; c < 6; c++) {
@@ -57,15 +81,6 @@ void clat_winograd_reference(const void *args, int64_t begin, int64_t end, void 
         winograd_tile(a, image, row, column);
 }
 
-static void transform_filter(double *u, const double *w) {
-  double half[18], column[6];
-  for (int c = 0; c < 3; c++) {
-    WINOGRAD_FILTER(double, column, w + c, 3);
-    for (int r = 0; r < 6; r++) half[r * 3 + c] = column[r];
-  }
-  for (int r = 0; r < 6; r++) WINOGRAD_FILTER(double, u + r * 6, half + r * 3, 1);
-}
-
 void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int64_t begin,
                                           int64_t end, clat_filter_transform *transform) {
   const int channels = a->transpose ? a->in_channels : a->out_channels;
@@ -75,11 +90,7 @@ void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int6
       for (int lane = 0; lane < CLAT_PANEL; lane++) {
         const int64_t n = panel * CLAT_PANEL + lane;
         double w[9] = {0}, u[CLAT_WINOGRAD_POINTS];
-        for (int t = 0; t < 9 && n < channels; t++) {
-          const int64_t filter =
-              a->transpose ? (int64_t)k * a->in_channels + n : n * a->in_channels + k;
-          w[t] = a->weights[filter * 9 + (a->transpose ? 8 - t : t)];
-        }
+        if (n < channels) load_taps(a->weights, a->in_channels, a->transpose, n, k, w);
         float *to = a->packed + (panel * CLAT_WINOGRAD_POINTS * depth + k) * CLAT_PANEL + lane;
         transform(u, w);
         for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) to[i * depth * CLAT_PANEL] = (float)u[i];

@@ -62,6 +62,10 @@ public struct ConvolutionShape: Hashable, Sendable {
     guard algorithm.supports(self, use) else {
       throw IRError("algorithm '\(algorithm.rawValue)' does not serve \(filters) with this stride")
     }
+    guard try FilterTransforms.of(types.attributes) == .transient else { return }
+    guard algorithm == .winograd, types[1].dtype == .f32 else {
+      throw IRError("transient filters need Winograd and plain filters, not \(types[1])")
+    }
   }
 
   /// The shape behind `conv2d(x, w)`.
@@ -148,7 +152,7 @@ extension OpRegistry {
   /// y[n, oh, ow, o] = sum over i, kh, kw of x[n, oh * s - p + kh, ow * s - p + kw, i] * w[o, i,
   /// kh, kw].
   private static let conv2d = OpDef(
-    "conv2d", attributes: geometry + [Epilogue.spec], fusion: .outFusable,
+    "conv2d", attributes: geometry + [FilterTransforms.attribute, Epilogue.spec], fusion: .outFusable,
     samples: [
       OpSample(
         [.f32(2, 5, 4, 3), .f32(5, 3, 3, 3)], ["pad": .ints([1, 1])], differentiable: [0, 1]),
@@ -167,6 +171,12 @@ extension OpRegistry {
       OpSample(
         [.f32(2, 9, 6, 17), .f32(18, 17, 3, 3)],
         ["pad": .ints([1, 0]), "stride": .ints([2, 2]), "algorithm": .string("winograd")]),
+      OpSample(
+        [.f32(2, 6, 9, 17), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([1, 0]), "algorithm": .string("winograd"),
+          "filters": .string("transient"),
+        ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.forward(types).flops) ?? 0 },
     infer: { types in
@@ -188,6 +198,7 @@ extension OpRegistry {
       let (x, w) = (context.type(context.operand(0)), context.type(context.operand(1)))
       var attributes = context.attributes
       attributes["epilogue"] = nil
+      attributes["filters"] = nil
       let dy = try context.dy()
       let dx = try context.ifWanted(0) {
         var attributes = attributes
@@ -207,7 +218,10 @@ extension OpRegistry {
   /// dx of conv2d: every output gradient is scattered back through the filters.
   private static let conv2dInputGrad = OpDef(
     "conv2d_input_grad",
-    attributes: geometry + [AttributeSpec("input", .ints), Epilogue.spec], fusion: .outFusable,
+    attributes: geometry + [
+      FilterTransforms.attribute, AttributeSpec("input", .ints), Epilogue.spec,
+    ],
+    fusion: .outFusable,
     samples: [
       OpSample(
         [.f32(2, 5, 4, 5), .f32(5, 3, 3, 3)], ["pad": .ints([1, 1]), "input": .ints([5, 4])]),
@@ -231,6 +245,12 @@ extension OpRegistry {
         [
           "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([9, 6]),
           "algorithm": .string("winograd"),
+        ]),
+      OpSample(
+        [.f32(2, 5, 3, 18), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([9, 6]),
+          "algorithm": .string("winograd"), "filters": .string("transient"),
         ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.inputGradient(types).flops) ?? 0 },

@@ -59,6 +59,39 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
   }
 }
 
+/// Where the transforms of the filters that a Winograd convolution reads come from.
+public enum FilterTransforms: String, Sendable, CaseIterable {
+  /// A value of stage `weights`, four times as large as 3x3 filters and computed once for all that
+  /// use it.
+  case stored
+  /// The kernel makes them of the plain filters, a part at a time and for a block of tiles, and
+  /// keeps none. Results have the same bits.
+  case transient
+
+  /// The attribute of convolutions and their input gradients.
+  static let attribute = AttributeSpec("filters", .string, default: .string(stored.rawValue))
+
+  /// What an operation's attributes say.
+  ///
+  /// - Throws: IRError for a name that is none.
+  public static func of(_ attributes: Attributes) throws -> FilterTransforms {
+    let name = attributes.string("filters")
+    guard let transforms = FilterTransforms(rawValue: name.isEmpty ? "stored" : name) else {
+      let known = allCases.map(\.rawValue).joined(separator: ", ")
+      throw IRError("attribute 'filters' must be one of \(known), is '\(name)'")
+    }
+    return transforms
+  }
+
+  /// Transient where a thread has the tiles to pay for the transforms, and stored ones would not
+  /// stay in its cache (decision 0008).
+  static func choose(_ shape: ConvolutionShape, threads: Int) -> FilterTransforms {
+    let tiles = shape.images * ((shape.outHeight + 3) / 4) * ((shape.outWidth + 3) / 4)
+    let bytes = 36 * 4 * shape.inChannels * shape.outChannels
+    return bytes > 1 << 20 && tiles >= 32 * threads ? .transient : .stored
+  }
+}
+
 /// What the user wants of the choice: the cheapest algorithm, or one wherever it can serve.
 public enum ConvolutionPolicy: String, Sendable, CaseIterable {
   case auto, direct, winograd

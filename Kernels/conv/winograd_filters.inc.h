@@ -96,12 +96,13 @@ INLINE void load_columns(const float *weights, int64_t row, int lanes, int64_t d
   }
 }
 
-typedef void filter_transform(v16 *u, const v16 *w);
+/// Stores the transforms of a filter's taps w[9], `plane` floats from a point to the next.
+typedef void filter_transform(const v16 *w, float *to, int64_t plane);
 
 /// Transforms of the panel from channel n on, inputs k ..< k + depth: sixteen lanes an input,
 /// zero beyond the channels, and the next point `plane` floats behind.
 INLINE void transform_panel(const filter_source *f, int64_t n, int64_t k, int64_t depth, float *to,
-                            int64_t plane, int points, filter_transform *transform) {
+                            int64_t plane, filter_transform *transform) {
   float taps[16 * 9 * 16] __attribute__((aligned(64)));
   const int64_t row = f->in_channels * 9;
   const int lanes = (int)min64(16, f->channels - n);
@@ -111,35 +112,40 @@ INLINE void transform_panel(const filter_source *f, int64_t n, int64_t k, int64_
     else if (lanes == 16) load_columns(f->weights + (k + i) * row + n * 9, row, 16, count, taps);
     else load_columns(f->weights + (k + i) * row + n * 9, row, lanes, count, taps);
     for (int64_t j = 0; j < count; j++) {
-      v16 w[9], u[CLAT_WINOGRAD_POINTS];
+      v16 w[9];
       UNROLL for (int t = 0; t < 9; t++) load16(&w[t], taps + (j * 9 + t) * 16);
-      transform(u, w);
-      UNROLL for (int p = 0; p < points; p++) store16(to + p * plane + (i + j) * 16, &u[p]);
+      transform(w, to + (i + j) * 16, plane);
     }
   }
 }
 
-/// u[36] of a filter's taps w[9].
-INLINE void transform_filter(v16 *u, const v16 *w) {
-  v16 half[18];
+INLINE void transform_filter(const v16 *w, float *to, int64_t plane) {
+  v16 half[18], u[6];
   UNROLL for (int c = 0; c < 3; c++) {
-    v16 column[6];
-    WINOGRAD_FILTER(v16, column, w + c, 3);
-    UNROLL for (int r = 0; r < 6; r++) half[r * 3 + c] = column[r];
+    WINOGRAD_FILTER(v16, u, w + c, 3);
+    UNROLL for (int r = 0; r < 6; r++) half[r * 3 + c] = u[r];
   }
-  UNROLL for (int r = 0; r < 6; r++) WINOGRAD_FILTER(v16, u + r * 6, half + r * 3, 1);
+  UNROLL for (int r = 0; r < 6; r++) {
+    WINOGRAD_FILTER(v16, u, half + r * 3, 1);
+    UNROLL for (int c = 0; c < 6; c++) store16(to + (r * 6 + c) * plane, &u[c]);
+  }
 }
 
-INLINE void transform_strided_filter(v16 *u, const v16 *w) { STRIDED_FILTERS(v16, u, w); }
+INLINE void transform_strided_filter(const v16 *w, float *to, int64_t plane) {
+  v16 u[CLAT_WINOGRAD_POINTS];
+  STRIDED_FILTERS(v16, u, w);
+  UNROLL for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) store16(to + i * plane, &u[i]);
+}
 
 typedef void panel_transform(const filter_source *f, int64_t n, int64_t k, int64_t depth, float *to,
                              int64_t plane);
 
-#define PANEL_TRANSFORM(name, points, transform)                                              \
-  static void name(const filter_source *f, int64_t n, int64_t k, int64_t depth, float *to,    \
-                   int64_t plane) {                                                           \
-    transform_panel(f, n, k, depth, to, plane, points, transform);                            \
-  }
+static void transform_panel_4x4(const filter_source *f, int64_t n, int64_t k, int64_t depth,
+                                float *to, int64_t plane) {
+  transform_panel(f, n, k, depth, to, plane, transform_filter);
+}
 
-PANEL_TRANSFORM(transform_panel_4x4, CLAT_WINOGRAD_POINTS, transform_filter)
-PANEL_TRANSFORM(transform_panel_strided, CLAT_WINOGRAD_POINTS, transform_strided_filter)
+static void transform_panel_strided(const filter_source *f, int64_t n, int64_t k, int64_t depth,
+                                    float *to, int64_t plane) {
+  transform_panel(f, n, k, depth, to, plane, transform_strided_filter);
+}

@@ -84,19 +84,20 @@ extension LoweringRules {
     }
   }
 
-  /// The convolution with its epilogue; transforms the filters first where they are plain.
+  /// The convolution with its epilogue; transforms plain filters first, unless it does so itself.
   static func winograd(_ lowering: NodeLowering, _ convolution: WinogradConvolution) throws {
     let filters = convolution.filters
-    var packed = lowering.operand(1, sliced: false)
-    if lowering.operandTypes[1].dtype == .f32 {
+    let isTransient = try FilterTransforms.of(lowering.attributes) == .transient
+    var operand = lowering.operand(1, sliced: false)
+    if lowering.operandTypes[1].dtype == .f32 && !isTransient {
       let target = lowering.temporary(bytes: filters.packedBytes)
-      pack(lowering, filters, source: packed, target: target)
-      packed = .read(target, sliced: false)
+      pack(lowering, filters, source: operand, target: target)
+      operand = .read(target, sliced: false)
     }
     let epilogue = try ConvolutionEpilogue(lowering, channels: filters.channels, base: 2)
     lowering.call(
       convolution.kernel, units: convolution.images, executing: convolution.executedFlops,
-      [lowering.operand(0).strided, packed] + epilogue.operands
+      [lowering.operand(0).strided, operand] + epilogue.operands
     ) { at in
       ArgumentBlock(
         clat_winograd_args(
@@ -104,7 +105,8 @@ extension LoweringRules {
           in_width: Int32(convolution.inWidth), out_height: Int32(convolution.outHeight),
           out_width: Int32(convolution.outWidth), in_channels: Int32(filters.depth),
           pad_height: Int32(convolution.padHeight), pad_width: Int32(convolution.padWidth),
-          x_stride: at.stride(0), x: at.f32(0), packed: at.f32(1),
+          x_stride: at.stride(0), x: at.f32(0), packed: at.f32(isTransient ? nil : 1),
+          weights: at.f32(isTransient ? 1 : nil), transpose: filters.transpose ? 1 : 0,
           out: epilogue.argument(at)))
     }
   }

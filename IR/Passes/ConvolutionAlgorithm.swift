@@ -88,7 +88,7 @@ public enum FilterTransforms: String, Sendable, CaseIterable {
   static func choose(_ shape: ConvolutionShape, threads: Int) -> FilterTransforms {
     let tiles = shape.images * ((shape.outHeight + 3) / 4) * ((shape.outWidth + 3) / 4)
     let bytes = 36 * 4 * shape.inChannels * shape.outChannels
-    return bytes > 1 << 20 && tiles >= 32 * threads ? .transient : .stored
+    return bytes > 4 << 20 && tiles >= 32 * threads ? .transient : .stored
   }
 }
 

@@ -137,10 +137,11 @@ static void multiply_part(winograd_block *g, int64_t count, int panels, int64_t 
     tile.x = input_part(g, k) + input_offset(g, point, before);
     tile.sums = g->sums + sum_offset(g, point, before);
     tile.weights = weights + point * plane;
-    for (int64_t at = 0; at < rows; at += TILE_ROWS) {
-      // The next inputs where filters are near, else the next point's filters, panel by panel.
-      tile.ahead = !g->a->packed ? tile.x + TILE_ROWS * g->row
-                                 : tile.weights + (at < 2 * TILE_ROWS ? at / TILE_ROWS + 1 : 1 + at / TILE_ROWS - 2) * plane + (at < 2 * TILE_ROWS ? 0 : tile.panel_stride);
+    // What is far: the inputs, or the next point's stored filters, panel by panel.
+    tile.ahead = g->a->packed ? tile.weights + plane : tile.x + TILE_ROWS * g->row;
+    const int64_t ahead = g->a->packed ? plane : TILE_ROWS * g->row;
+    for (int64_t at = 0; at < rows; at += TILE_ROWS, tile.ahead += ahead) {
+      if (g->a->packed && at == 2 * TILE_ROWS) tile.ahead += tile.panel_stride - 2 * plane;
       for (int i = 0; i < 4; i++) ask_lines(&g->streams[i]);
       multiply_kernels[panels - 1][min64(TILE_ROWS, rows - at)](&tile);
       tile.x += TILE_ROWS * g->row, tile.sums += TILE_ROWS * panels * 16;
@@ -218,7 +219,9 @@ static winograd_block plan_blocks(const winograd_algorithm *algorithm, const cla
   g.row = transform_row(g.depth);
   const int64_t row = parts * g.row + TILE_PANELS * 16, bytes = algorithm->products * row * 4;
   const int64_t slack = (TILE_ROWS - 1) * row * 4; // of the last register tile
-  const int64_t room = min64(algorithm->tiles, (WINOGRAD_ROOM - slack) / bytes);
+  // More tiles where each block transforms the filters again.
+  const int64_t tiles = a->packed ? algorithm->tiles : 2 * algorithm->tiles;
+  const int64_t room = min64(tiles, (WINOGRAD_ROOM - slack) / bytes);
   const int64_t unit = room < TILE_ROWS ? 1 : TILE_ROWS, most = max64(1, room / unit);
   const int64_t units = (g.grid.total + unit - 1) / unit,
                 blocks = max64(1, (units + most - 1) / most);

@@ -23,7 +23,7 @@
 #include "pack.inc.h"
 #include "weight_grad.inc.h"
 #include "weight_grad_reduce.inc.h"
-#include "winograd_input.inc.h"
+#include "winograd_grid.inc.h"
 #include "winograd_filters.inc.h"
 #include "winograd_block.inc.h"
 #include "winograd.inc.h"

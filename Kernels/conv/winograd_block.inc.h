@@ -24,10 +24,14 @@ INLINE line_stream stream_lines(const float *row, int64_t rows, int64_t stride, 
 }
 
 INLINE void ask_lines(line_stream *s) {
-  for (int64_t i = min64(s->quota, s->left); i > 0; i--) {
-    __builtin_prefetch(s->row + s->line * 16, 0, 2);
-    s->left--;
-    if (++s->line == s->lines) s->line = 0, s->row += s->stride;
+  int64_t wanted = min64(s->quota, s->left);
+  s->left -= wanted;
+  while (wanted > 0) {
+    const int64_t count = min64(wanted, s->lines - s->line);
+    const float *from = s->row + s->line * 16;
+    for (int64_t i = 0; i < count; i++) __builtin_prefetch(from + i * 16, 0, 2);
+    wanted -= count, s->line += count;
+    if (s->line == s->lines) s->line = 0, s->row += s->stride;
   }
 }
 
@@ -36,8 +40,9 @@ typedef struct winograd_block winograd_block;
 typedef struct {
   int64_t side;        // outputs of a tile in each direction
   int64_t tiles;       // of a block at most
+  int64_t points;      // transforms of a filter
   int64_t products;    // of a tile, for a pair of channels
-  const uint8_t *rows; // [CLAT_WINOGRAD_POINTS] of them that share a filter's transform
+  const uint8_t *rows; // [points] of them that share a filter's transform
   void (*transform)(const winograd_block *, int64_t tile, int64_t k);
   panel_transform *filters;
   void (*finish)(const winograd_block *, int64_t count, int n, int panels);
@@ -119,7 +124,7 @@ INLINE int64_t register_tiles(int64_t rows) { return (rows + TILE_ROWS - 1) / TI
 /// Calls of register tiles that multiply all tiles of a block with a group of panels' filters.
 static int64_t count_calls(const winograd_block *g, int64_t count) {
   int64_t calls = 0;
-  for (int point = 0; point < CLAT_WINOGRAD_POINTS; point++)
+  for (int point = 0; point < g->algorithm->points; point++)
     calls += register_tiles(count * g->algorithm->rows[point]);
   return calls;
 }
@@ -132,7 +137,7 @@ static void multiply_part(winograd_block *g, int64_t count, int panels, int64_t 
   const uint8_t *rows_of = g->algorithm->rows;
   const float *weights = tile.weights;
   int64_t before = 0;
-  for (int64_t point = 0; point < CLAT_WINOGRAD_POINTS; before += rows_of[point++]) {
+  for (int64_t point = 0; point < g->algorithm->points; before += rows_of[point++]) {
     const int64_t rows = count * rows_of[point];
     tile.x = input_part(g, k) + input_offset(g, point, before);
     tile.sums = g->sums + sum_offset(g, point, before);
@@ -162,8 +167,8 @@ static void multiply_tiles(winograd_block *g, int64_t count, int n, int panels) 
     multiply_tile tile = {.x_stride = g->row, .steps = depth, .first = k == 0};
     int64_t plane = depth * 16;
     if (a->packed) {
-      tile.weights = a->packed + n / 16 * CLAT_WINOGRAD_POINTS * plane;
-      tile.panel_stride = CLAT_WINOGRAD_POINTS * plane;
+      tile.weights = a->packed + n / 16 * g->algorithm->points * plane;
+      tile.panel_stride = g->algorithm->points * plane;
     } else {
       tile.weights = g->filters, tile.panel_stride = depth * 16;
       plane = panels * depth * 16 + 16;
@@ -176,22 +181,22 @@ static void multiply_tiles(winograd_block *g, int64_t count, int n, int panels) 
   }
 }
 
-/// The epilogue of 4x4 outputs, `step` pixels apart, the first of which is t's.
+/// The epilogue of a tile's outputs, `step` pixels apart, the first of which is t's.
 INLINE void finish_outputs(const clat_epilogue *e, const clat_winograd_args *a, winograd_tile t,
-                           int64_t step, int channel, v16 *y) {
+                           int64_t side, int64_t step, int channel, v16 *y) {
   const int lanes = (int)min64(16, e->channels - channel);
   const int64_t first = (t.image * a->out_height + t.y) * a->out_width + t.x,
                 down = step * a->out_width;
-  const int64_t rows = min64(4, (a->out_height - t.y + step - 1) / step),
-                columns = min64(4, (a->out_width - t.x + step - 1) / step);
-  if (rows == 4 && columns == 4 && lanes == 16) {
-    UNROLL for (int r = 0; r < 4; r++) UNROLL for (int c = 0; c < 4; c++)
-        finish_panel(e, first + r * down + c * step, channel, 16, &y[r * 4 + c]);
+  const int64_t rows = min64(side, (a->out_height - t.y + step - 1) / step),
+                columns = min64(side, (a->out_width - t.x + step - 1) / step);
+  if (rows == side && columns == side && lanes == 16) {
+    UNROLL for (int r = 0; r < side; r++) UNROLL for (int c = 0; c < side; c++)
+        finish_panel(e, first + r * down + c * step, channel, 16, &y[r * side + c]);
     return;
   }
   for (int r = 0; r < rows; r++)
     for (int c = 0; c < columns; c++)
-      finish_panel(e, first + r * down + c * step, channel, lanes, &y[r * 4 + c]);
+      finish_panel(e, first + r * down + c * step, channel, lanes, &y[r * side + c]);
 }
 
 /// How the slice is cut into blocks, and where they lie in scratch.
@@ -216,7 +221,7 @@ static winograd_block plan_blocks(const winograd_algorithm *algorithm, const cla
   const int64_t parts =
       a->packed ? 1 : (a->in_channels + WINOGRAD_DEPTH - 1) / WINOGRAD_DEPTH;
   g.depth = ((a->in_channels + parts - 1) / parts + 15) / 16 * 16;
-  g.row = transform_row(g.depth);
+  g.row = a->packed ? transform_row(g.depth) : g.depth;
   const int64_t row = parts * g.row + TILE_PANELS * 16, bytes = algorithm->products * row * 4;
   const int64_t slack = (TILE_ROWS - 1) * row * 4; // of the last register tile
   // More tiles where each block transforms the filters again.
@@ -227,10 +232,10 @@ static winograd_block plan_blocks(const winograd_algorithm *algorithm, const cla
                 blocks = max64(1, (units + most - 1) / most);
   g.block = (units + blocks - 1) / blocks * unit;
   g.sum_tiles = register_tiles(g.block) * TILE_ROWS;
-  g.part = input_offset(&g, CLAT_WINOGRAD_POINTS, algorithm->products);
+  g.part = input_offset(&g, algorithm->points, algorithm->products);
   g.inputs = (float *)scratch + WINOGRAD_CHANNELS;
   g.sums = g.inputs + parts * g.part + (TILE_ROWS - 1) * g.row;
-  g.filters = g.sums + sum_offset(&g, CLAT_WINOGRAD_POINTS, algorithm->products);
+  g.filters = g.sums + sum_offset(&g, algorithm->points, algorithm->products);
   return g;
 }
 

@@ -119,18 +119,6 @@ INLINE void transform_panel(const filter_source *f, int64_t n, int64_t k, int64_
   }
 }
 
-INLINE void transform_filter(const v16 *w, float *to, int64_t plane) {
-  v16 half[18], u[6];
-  UNROLL for (int c = 0; c < 3; c++) {
-    WINOGRAD_FILTER(v16, u, w + c, 3);
-    UNROLL for (int r = 0; r < 6; r++) half[r * 3 + c] = u[r];
-  }
-  UNROLL for (int r = 0; r < 6; r++) {
-    WINOGRAD_FILTER(v16, u, half + r * 3, 1);
-    UNROLL for (int c = 0; c < 6; c++) store16(to + (r * 6 + c) * plane, &u[c]);
-  }
-}
-
 INLINE void transform_strided_filter(const v16 *w, float *to, int64_t plane) {
   v16 u[CLAT_WINOGRAD_POINTS];
   STRIDED_FILTERS(v16, u, w);
@@ -139,11 +127,6 @@ INLINE void transform_strided_filter(const v16 *w, float *to, int64_t plane) {
 
 typedef void panel_transform(const filter_source *f, int64_t n, int64_t k, int64_t depth, float *to,
                              int64_t plane);
-
-static void transform_panel_4x4(const filter_source *f, int64_t n, int64_t k, int64_t depth,
-                                float *to, int64_t plane) {
-  transform_panel(f, n, k, depth, to, plane, transform_filter);
-}
 
 static void transform_panel_strided(const filter_source *f, int64_t n, int64_t k, int64_t depth,
                                     float *to, int64_t plane) {

@@ -1,7 +1,7 @@
 // The transforms of the filters as values of their own.
 
 static void pack_transforms(const clat_winograd_pack_args *a, int64_t begin, int64_t end,
-                            panel_transform *transform) {
+                            int64_t points, panel_transform *transform) {
   const int64_t depth = a->transpose ? a->out_channels : a->in_channels;
   const filter_source source = {.weights = a->weights,
                                 .in_channels = a->in_channels,
@@ -9,16 +9,22 @@ static void pack_transforms(const clat_winograd_pack_args *a, int64_t begin, int
                                 .transpose = a->transpose};
   for (int64_t panel = begin; panel < end; panel++)
     transform(&source, panel * CLAT_PANEL, 0, depth,
-              a->packed + panel * CLAT_WINOGRAD_POINTS * depth * CLAT_PANEL, depth * CLAT_PANEL);
+              a->packed + panel * points * depth * CLAT_PANEL, depth * CLAT_PANEL);
 }
 
 void KERNEL_NAME(winograd_pack, ISA)(const void *args, int64_t begin, int64_t end, void *scratch) {
   (void)scratch;
-  pack_transforms(args, begin, end, transform_panel_4x4);
+  pack_transforms(args, begin, end, CLAT_WINOGRAD_POINTS, transform_panel_4);
+}
+
+void KERNEL_NAME(winograd_2x2_pack, ISA)(const void *args, int64_t begin, int64_t end,
+                                         void *scratch) {
+  (void)scratch;
+  pack_transforms(args, begin, end, CLAT_WINOGRAD_2X2_POINTS, transform_panel_2);
 }
 
 void KERNEL_NAME(winograd_strided_pack, ISA)(const void *args, int64_t begin, int64_t end,
                                              void *scratch) {
   (void)scratch;
-  pack_transforms(args, begin, end, transform_panel_strided);
+  pack_transforms(args, begin, end, CLAT_WINOGRAD_POINTS, transform_panel_strided);
 }

@@ -73,7 +73,7 @@ INLINE void finish_forward_tile(const clat_epilogue *e, const winograd_block *g,
   UNROLL for (int i = 0; i < 16; i++) y[i] += part[i];
   STRIDED_OUTPUT_PLAIN(v16, part, LOAD_PRODUCT);
   UNROLL for (int i = 0; i < 16; i++) y[i] += part[i];
-  finish_outputs(e, g->a, block_tile(g, tile), 1, channel, y);
+  finish_outputs(e, g->a, block_tile(g, tile), 4, 1, channel, y);
 }
 
 /// A tile's 8x8 outputs: 4x4 that see two taps in both directions, in one, and one tap.
@@ -89,7 +89,7 @@ INLINE void finish_gradient_tile(const clat_epilogue *e, const winograd_block *g
   for (int i = 0; i < 4; i++) {
     const winograd_tile quarter = {t.image, t.y + (i / 2 ^ (g->a->pad_height & 1)),
                                    t.x + (i % 2 ^ (g->a->pad_width & 1))};
-    finish_outputs(e, g->a, quarter, 2, channel, y[i]);
+    finish_outputs(e, g->a, quarter, 4, 2, channel, y[i]);
   }
 }
 
@@ -112,16 +112,16 @@ static const uint8_t strided_rows[CLAT_WINOGRAD_POINTS] = {
 
 void KERNEL_NAME(winograd_strided, ISA)(const void *args, int64_t begin, int64_t end,
                                         void *scratch) {
-  static const winograd_algorithm algorithm = {4, 42, STRIDED_PRODUCTS, strided_rows,
-                                               transform_forward, transform_panel_strided,
-                                               finish_forward};
+  static const winograd_algorithm algorithm = {
+      4, 42, CLAT_WINOGRAD_POINTS, STRIDED_PRODUCTS, strided_rows, transform_forward,
+      transform_panel_strided, finish_forward};
   run_blocks(&algorithm, args, begin, end, scratch);
 }
 
 void KERNEL_NAME(winograd_strided_grad, ISA)(const void *args, int64_t begin, int64_t end,
                                              void *scratch) {
-  static const winograd_algorithm algorithm = {8, 42, STRIDED_PRODUCTS, strided_rows,
-                                               transform_gradient, transform_panel_strided,
-                                               finish_gradient};
+  static const winograd_algorithm algorithm = {
+      8, 42, CLAT_WINOGRAD_POINTS, STRIDED_PRODUCTS, strided_rows, transform_gradient,
+      transform_panel_strided, finish_gradient};
   run_blocks(&algorithm, args, begin, end, scratch);
 }

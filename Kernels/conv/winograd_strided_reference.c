@@ -12,7 +12,7 @@ static void sum_products(const clat_winograd_args *a, const float *x, int row, i
   for (int i = 0; i < STRIDED_PRODUCTS; i++) sums[i] = 0;
   for (int64_t k = 0; k < a->in_channels; k++) {
     double in[9][9], u[CLAT_WINOGRAD_POINTS];
-    clat_winograd_filter_reference(a, n, k, transform_filter, u);
+    clat_winograd_filter_reference(a, CLAT_WINOGRAD_POINTS, n, k, transform_filter, u);
     for (int i = 0; i < 81; i++) {
       const int64_t r = strided_place(gradient, row, a->pad_height, i / 9),
                     c = strided_place(gradient, column, a->pad_width, i % 9);
@@ -82,5 +82,5 @@ void clat_winograd_strided_grad_reference(const void *args, int64_t begin, int64
 void clat_winograd_strided_pack_reference(const void *args, int64_t begin, int64_t end,
                                           void *scratch) {
   (void)scratch;
-  clat_winograd_pack_filters_reference(args, begin, end, transform_filter);
+  clat_winograd_pack_filters_reference(args, CLAT_WINOGRAD_POINTS, begin, end, transform_filter);
 }

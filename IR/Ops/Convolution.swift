@@ -63,7 +63,7 @@ public struct ConvolutionShape: Hashable, Sendable {
       throw IRError("algorithm '\(algorithm.rawValue)' does not serve \(filters) with this stride")
     }
     guard try FilterTransforms.of(types.attributes) == .transient else { return }
-    guard algorithm == .winograd, types[1].dtype == .f32 else {
+    guard algorithm != .direct, types[1].dtype == .f32 else {
       throw IRError("transient filters need Winograd and plain filters, not \(types[1])")
     }
   }
@@ -177,6 +177,9 @@ extension OpRegistry {
           "pad": .ints([1, 0]), "algorithm": .string("winograd"),
           "filters": .string("transient"),
         ]),
+      OpSample(
+        [.f32(3, 2, 3, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([1, 1]), "algorithm": .string("winograd2x2")]),
     ],
     flops: { types, _ in (try? ConvolutionShape.forward(types).flops) ?? 0 },
     infer: { types in
@@ -251,6 +254,12 @@ extension OpRegistry {
         [
           "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([9, 6]),
           "algorithm": .string("winograd"), "filters": .string("transient"),
+        ]),
+      OpSample(
+        [.f32(3, 2, 3, 18), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([1, 1]), "input": .ints([2, 3]), "algorithm": .string("winograd2x2"),
+          "filters": .string("transient"),
         ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.inputGradient(types).flops) ?? 0 },

@@ -22,9 +22,8 @@ func selectKernels(
 private func selectTransforms(
   _ node: Node, _ types: [TensorType], threads: Int
 ) throws -> Node {
-  guard try ConvolutionAlgorithm.of(node.attributes) == .winograd, types[1].dtype == .f32 else {
-    return node
-  }
+  let algorithm = try ConvolutionAlgorithm.of(node.attributes)
+  guard algorithm != .direct, types[1].dtype == .f32 else { return node }
   let types = OpTypes(operands: types, attributes: node.attributes)
   let shape: ConvolutionShape
   switch node.op {
@@ -34,7 +33,7 @@ private func selectTransforms(
   }
   var node = node
   node.attributes["filters"] = .string(
-    FilterTransforms.choose(shape, threads: threads).rawValue)
+    FilterTransforms.choose(shape, algorithm, threads: threads).rawValue)
   return node
 }
 

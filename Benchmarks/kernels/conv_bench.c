@@ -42,9 +42,10 @@ static const kernels paths[CLAT_ISA_COUNT] = {
 #endif
 };
 
-enum { THREADS = 2, DIRECT = 4, PASSES = 8, MOST = 99 };
-static const char *const pass_names[PASSES] = {"forward", "input grad", "weight grad", "pack",
-                                               "forward", "input grad", "pack", "weight grad"};
+enum { THREADS = 2, DIRECT = 4, TRANSIENT = 6, PASSES = 10, MOST = 99 };
+static const char *const pass_names[PASSES] = {
+    "forward", "input grad", "weight grad", "pack",
+    "forward", "input grad", "transient filters: forward", "input grad", "pack", "weight grad"};
 
 typedef struct {
   int size, in, out, kernel, stride;
@@ -57,7 +58,7 @@ typedef struct {
   clat_conv_weight_grad_reduce_args reduce;
   int stride;
   int has_winograd; // 3x3
-  clat_winograd_args winograd, winograd_gradient;
+  clat_winograd_args winograd[4]; // forward, input gradient; then with transient filters
   clat_winograd_pack_args winograd_pack;
   clat_winograd_weight_grad_args winograd_grad;
   clat_winograd_weight_grad_reduce_args winograd_reduce;
@@ -176,10 +177,14 @@ static void prepare_winograd(work *w, const layer *l) {
   w->stride = l->stride;
   w->has_winograd = l->kernel == 3;
   if (!w->has_winograd) return;
-  w->winograd = winograd(&w->forward, l->size, side);
-  w->winograd_gradient = winograd(&w->gradient, side, l->size);
+  w->winograd[0] = winograd(&w->forward, l->size, side);
+  w->winograd[1] = winograd(&w->gradient, side, l->size);
+  for (int i = 0; i < 2; i++) {
+    w->winograd[i].weights = w->pack.weights, w->winograd[i].transpose = i;
+    w->winograd[2 + i] = w->winograd[i], w->winograd[2 + i].packed = NULL;
+  }
   w->winograd_pack = (clat_winograd_pack_args){l->out, l->in, 0, w->pack.weights,
-                                               (float *)w->winograd.packed};
+                                               (float *)w->winograd[0].packed};
   const size_t sums = CLAT_WINOGRAD_POINTS * (size_t)l->in * ((size_t)(l->out + 15) / 16 * 16);
   const int chunks = sums <= 600000 ? 4 : 1, blocks = 4 / chunks;
   float *partial = bench_floats(sums * (size_t)chunks);
@@ -194,7 +199,7 @@ static void release(work *w) {
   const void *owned[] = {w->forward.x,    w->forward.packed,  w->forward.out.y,
                          w->gradient.x,   w->gradient.packed, w->gradient.out.y,
                          w->pack.weights, w->grad.partial,    w->reduce.dw,
-                         w->winograd.packed, w->winograd_gradient.packed, w->winograd_grad.partial,
+                         w->winograd[0].packed, w->winograd[1].packed, w->winograd_grad.partial,
                          w->forward.out.bias, w->forward.out.relu_bits, w->gradient.out.residual,
                          w->gradient.out.mask_bits};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free((void *)owned[i]);
@@ -220,21 +225,21 @@ static double run_pass(const work *w, clat_isa isa, int pass) {
     if (pass == 1) share(k->gather, &w->gradient, w->gradient.images, t);
     if (pass == 2) share(k->grad, &w->grad, w->grad.chunks * w->grad.blocks, t);
     if (pass == 3) share(k->pack, &w->pack, (w->pack.out_channels + 15) / 16, t);
-    if (pass == 4) share(k->winograd[w->stride - 1].forward, &w->winograd, w->winograd.images, t);
-    if (pass == 5)
-      share(k->winograd[w->stride - 1].gradient, &w->winograd_gradient, w->winograd.images, t);
-    if (pass == 6)
+    if (pass >= DIRECT && pass < DIRECT + 4)
+      share(pass % 2 ? k->winograd[w->stride - 1].gradient : k->winograd[w->stride - 1].forward,
+            &w->winograd[pass - DIRECT], w->forward.images, t);
+    if (pass == 8)
       share(k->winograd[w->stride - 1].pack, &w->winograd_pack, (w->pack.out_channels + 15) / 16,
             t);
-    if (pass == 7)
+    if (pass == 9)
       share(k->winograd_grad, &w->winograd_grad,
             w->winograd_grad.chunks * w->winograd_grad.blocks, t);
-    const int reduce = pass == 2 || pass == 7;
+    const int reduce = pass == 2 || pass == 9;
     if (reduce) {
 #pragma omp barrier
     }
     if (pass == 2) share(k->reduce, &w->reduce, w->reduce.out_channels, t);
-    if (pass == 7) share(k->winograd_reduce, &w->winograd_reduce, w->reduce.out_channels, t);
+    if (pass == 9) share(k->winograd_reduce, &w->winograd_reduce, w->reduce.out_channels, t);
     spent[t] = bench_thread_now() - start;
   }
   double most = 0;
@@ -261,10 +266,10 @@ static void measure(const layer *l, clat_isa isa, int images, int repetitions) {
   printf("%-8s %3d->%3d @%2d k%d s%d  peak %3.0f |", clat_isa_name(isa), l->in, l->out, l->size,
          l->kernel, l->stride, rate);
   for (int pass = 0; pass < passes; pass++) {
-    if (pass == DIRECT) printf("\n%38s Winograd |", "");
+    if (pass == DIRECT || pass == TRANSIENT) printf("\n%38s Winograd |", "");
     const double median = bench_median(time[pass], repetitions), best = time[pass][0];
     printf(" %s %.3f ms", pass_names[pass], 1e3 * median);
-    if (pass != 3 && pass != 6)
+    if (pass != 3 && pass != 8)
       printf(" %3.0f (%3.0f%%, best %3.0f%%) |", 1e-9 * flops / median,
              1e-7 * flops / median / rate, 1e-7 * flops / best / most);
   }
@@ -300,10 +305,11 @@ int main(int argc, char **argv) {
       measure(&one, (clat_isa)isa, images, repetitions);
       continue;
     }
-    for (int width = 64; width >= 16; width -= 48) {
-      if (argc > 4 && atoi(argv[4]) && width != atoi(argv[4])) continue;
+    const int only_width = argc > 4 ? atoi(argv[4]) : 0;
+    for (int width = only_width ? only_width : 64; width > 0; width = only_width ? 0 : width - 48) {
       for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         layer l = layers[i];
+        if (l.out * width > 1024) continue;
         l.in = l.in ? l.in * width : 3, l.out *= width;
         measure(&l, (clat_isa)isa, images, repetitions);
       }

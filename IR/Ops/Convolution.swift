@@ -78,6 +78,10 @@ public struct ConvolutionShape: Hashable, Sendable {
     guard algorithm.supports(self, use) else {
       throw IRError("algorithm '\(algorithm.rawValue)' does not serve \(filters) with this stride")
     }
+    guard try FilterTransforms.of(types.attributes) == .transient else { return }
+    guard algorithm != .direct, types[1].dtype == .f32 else {
+      throw IRError("transient filters need Winograd and plain filters, not \(types[1])")
+    }
   }
 
   /// The shape behind `conv2d(x, w)`.
@@ -178,7 +182,7 @@ extension OpRegistry {
   /// y[n, oh, ow, o] = sum over i, kh, kw of x[n, oh * s - p + kh, ow * s - p + kw, i] * w[o, i,
   /// kh, kw]; with `groups`, over the input channels i of o's group.
   private static let conv2d = OpDef(
-    "conv2d", attributes: geometry + [Epilogue.spec], fusion: .outFusable,
+    "conv2d", attributes: geometry + [FilterTransforms.attribute, Epilogue.spec], fusion: .outFusable,
     samples: [
       OpSample(
         [.f32(2, 5, 4, 3), .f32(5, 3, 3, 3)], ["pad": .ints([1, 1])], differentiable: [0, 1]),
@@ -224,6 +228,15 @@ extension OpRegistry {
           "pad": .ints([1, 1]), "groups": .int(21),
           "epilogue": .string("shift+residual+relu+bits"),
         ]),
+      OpSample(
+        [.f32(2, 6, 9, 17), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([1, 0]), "algorithm": .string("winograd"),
+          "filters": .string("transient"),
+        ]),
+      OpSample(
+        [.f32(3, 2, 3, 17), .f32(18, 17, 3, 3)],
+        ["pad": .ints([1, 1]), "algorithm": .string("winograd2x2")]),
     ],
     flops: { types, _ in (try? ConvolutionShape.forward(types).flops) ?? 0 },
     infer: { types in
@@ -245,6 +258,7 @@ extension OpRegistry {
       let (x, w) = (context.type(context.operand(0)), context.type(context.operand(1)))
       var attributes = context.attributes
       attributes["epilogue"] = nil
+      attributes["filters"] = nil
       let dy = try context.dy()
       let dx = try context.ifWanted(0) {
         var attributes = attributes
@@ -264,7 +278,10 @@ extension OpRegistry {
   /// dx of conv2d: every output gradient is scattered back through the filters.
   private static let conv2dInputGrad = OpDef(
     "conv2d_input_grad",
-    attributes: geometry + [AttributeSpec("input", .ints), Epilogue.spec], fusion: .outFusable,
+    attributes: geometry + [
+      FilterTransforms.attribute, AttributeSpec("input", .ints), Epilogue.spec,
+    ],
+    fusion: .outFusable,
     samples: [
       OpSample(
         [.f32(2, 5, 4, 5), .f32(5, 3, 3, 3)], ["pad": .ints([1, 1]), "input": .ints([5, 4])]),
@@ -316,6 +333,18 @@ extension OpRegistry {
         [
           "pad": .ints([1, 1]), "input": .ints([4, 4]), "groups": .int(2),
           "epilogue": .string("residual+mask"),
+        ]),
+      OpSample(
+        [.f32(2, 5, 3, 18), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([9, 6]),
+          "algorithm": .string("winograd"), "filters": .string("transient"),
+        ]),
+      OpSample(
+        [.f32(3, 2, 3, 18), .f32(18, 17, 3, 3)],
+        [
+          "pad": .ints([1, 1]), "input": .ints([2, 3]), "algorithm": .string("winograd2x2"),
+          "filters": .string("transient"),
         ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.inputGradient(types).flops) ?? 0 },

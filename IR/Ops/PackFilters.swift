@@ -23,7 +23,7 @@ extension OpRegistry {
       guard types[0].rank == 4 || types[0].rank == 2 else {
         throw IRError("operand 0 must be filters OIHW or weights OI, is \(types[0])")
       }
-      if try ConvolutionAlgorithm.of(types.attributes) == .winograd,
+      if try ConvolutionAlgorithm.of(types.attributes) != .direct,
         types[0].shape.dropFirst(2) != [3, 3]
       {
         throw IRError("operand 0 must be 3x3 filters for Winograd, is \(types[0])")

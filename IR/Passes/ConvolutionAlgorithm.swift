@@ -10,6 +10,8 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
   /// Winograd's F(4x4, 3x3) (Lavin and Gray 2016): 36 products for a tile of 16 outputs instead of
   /// 144; with stride 2 in its polyphase form 81.
   case winograd
+  /// Winograd's F(2x2, 3x3): 16 products for a tile of 4 outputs instead of 36; for small outputs.
+  case winograd2x2
 
   /// The attribute of the convolution operations and of `pack_filters`.
   static let attribute = AttributeSpec("algorithm", .string, default: .string(direct.rawValue))
@@ -26,36 +28,80 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
     return algorithm
   }
 
-  /// Whether the algorithm can compute this use of a convolution of this shape at all.
-  public func supports(_ shape: ConvolutionShape, _ use: ConvolutionUse) -> Bool {
-    switch self {
-    case .direct: true
-    case .winograd:
-      shape.groups == 1 && shape.kernelHeight == 3 && shape.kernelWidth == 3 && shape.strideHeight == shape.strideWidth
-        && shape.strideHeight <= (use == .weightGradient ? 1 : 2)
-        && shape.padHeight <= 2 && shape.padWidth <= 2 && shape.endPadding <= 2
-        && max(shape.inChannels, shape.outChannels) <= 4096
-    }
+  /// Outputs of a tile in each direction, of Winograd's algorithms.
+  public var tileSide: Int { self == .winograd2x2 ? 2 : 4 }
+
+  /// Transforms of a filter, which are as many products of a pair of channels in a tile of stride 1.
+  public var points: Int { (tileSide + 2) * (tileSide + 2) }
+
+  /// Tiles of an image's outputs.
+  func tiles(_ shape: ConvolutionShape) -> Int {
+    (shape.outHeight + tileSide - 1) / tileSide * ((shape.outWidth + tileSide - 1) / tileSide)
   }
 
-  /// Products of a tile of 4x4 outputs and a pair of channels.
-  static func products(stride: Int) -> Int { stride == 1 ? 36 : 81 }
+  /// Whether the algorithm can compute this use of a convolution of this shape at all.
+  public func supports(_ shape: ConvolutionShape, _ use: ConvolutionUse) -> Bool {
+    guard self != .direct else { return true }
+    let isLarge = self == .winograd
+    return shape.groups == 1 && shape.kernelHeight == 3 && shape.kernelWidth == 3
+      && shape.strideHeight == shape.strideWidth
+      && shape.strideHeight <= (use == .weightGradient || !isLarge ? 1 : 2)
+      && (use != .weightGradient || isLarge)
+      && shape.padHeight <= 2 && shape.padWidth <= 2 && shape.endPadding <= 2
+      && max(shape.inChannels, shape.outChannels) <= 4096
+  }
+
+  /// Products of an image for a pair of channels.
+  public func products(_ shape: ConvolutionShape) -> Int {
+    guard self != .direct else { return shape.outHeight * shape.outWidth * shape.kernelTaps }
+    return tiles(shape) * (shape.strideHeight == 1 ? points : 81)
+  }
 
   /// Relative cost of an image: multiply-adds, with those of transforms weighted by what they took
-  /// beside the products when measured (decisions 0004 and 0006).
+  /// beside the products when measured (decisions 0004, 0006 and 0008).
   func cost(_ shape: ConvolutionShape) -> Double {
-    let pairs = Double(shape.inChannels / shape.groups * shape.outChannels)
-    switch self {
-    case .direct:
-      return Double(shape.outHeight * shape.outWidth * shape.kernelTaps) * pairs
-    case .winograd:
-      let tiles = Double((shape.outHeight + 3) / 4 * ((shape.outWidth + 3) / 4))
-      // Transforms work on whole vectors of sixteen channels.
-      let vectors = Double((shape.inChannels + 15) / 16 + (shape.outChannels + 15) / 16)
-      let products = ConvolutionAlgorithm.products(stride: shape.strideHeight)
-      return tiles
-        * (Double(products) * pairs + (shape.strideHeight == 1 ? 5000 : 12000) * vectors)
+    let multiplications =
+      Double(products(shape)) * Double(shape.inChannels / shape.groups * shape.outChannels)
+    guard self != .direct else { return multiplications }
+    // Transforms work on whole vectors of sixteen channels.
+    let vectors = Double((shape.inChannels + 15) / 16 + (shape.outChannels + 15) / 16)
+    let transform = self == .winograd2x2 ? 2000.0 : shape.strideHeight == 1 ? 5000 : 12000
+    return multiplications + Double(tiles(shape)) * transform * vectors
+  }
+}
+
+/// Where the transforms of the filters that a Winograd convolution reads come from.
+public enum FilterTransforms: String, Sendable, CaseIterable {
+  /// A value of stage `weights`, four times as large as 3x3 filters and computed once for all that
+  /// use it.
+  case stored
+  /// The kernel makes them of the plain filters, a part at a time and for a block of tiles, and
+  /// keeps none. Results have the same bits.
+  case transient
+
+  /// The attribute of convolutions and their input gradients.
+  static let attribute = AttributeSpec("filters", .string, default: .string(stored.rawValue))
+
+  /// What an operation's attributes say.
+  ///
+  /// - Throws: IRError for a name that is none.
+  public static func of(_ attributes: Attributes) throws -> FilterTransforms {
+    let name = attributes.string("filters")
+    guard let transforms = FilterTransforms(rawValue: name.isEmpty ? "stored" : name) else {
+      let known = allCases.map(\.rawValue).joined(separator: ", ")
+      throw IRError("attribute 'filters' must be one of \(known), is '\(name)'")
     }
+    return transforms
+  }
+
+  /// Transient where a thread has the tiles to pay for the transforms, and stored ones would not
+  /// stay in its cache (decision 0008).
+  static func choose(
+    _ shape: ConvolutionShape, _ algorithm: ConvolutionAlgorithm, threads: Int
+  ) -> FilterTransforms {
+    let bytes = algorithm.points * 4 * shape.inChannels * shape.outChannels
+    let tiles = shape.images * algorithm.tiles(shape)
+    return bytes > 4 << 20 && tiles >= 32 * threads ? .transient : .stored
   }
 }
 
@@ -65,13 +111,14 @@ public enum ConvolutionPolicy: String, Sendable, CaseIterable {
 
   /// The algorithm for a shape and use.
   public func choose(_ shape: ConvolutionShape, _ use: ConvolutionUse) -> ConvolutionAlgorithm {
-    switch self {
-    case .direct: .direct
-    case .winograd: ConvolutionAlgorithm.winograd.supports(shape, use) ? .winograd : .direct
-    case .auto:
-      ConvolutionAlgorithm.allCases.filter { $0.supports(shape, use) }
-        .min { $0.cost(shape) < $1.cost(shape) } ?? .direct
-    }
+    let able = ConvolutionAlgorithm.allCases.filter { $0.supports(shape, use) }
+    let wanted =
+      switch self {
+      case .direct: [ConvolutionAlgorithm.direct]
+      case .winograd: able.filter { $0 != .direct }
+      case .auto: able
+      }
+    return wanted.min { $0.cost(shape) < $1.cost(shape) } ?? .direct
   }
 
   /// The node with its algorithm chosen, where it is a convolution that names none but the default.

@@ -3,7 +3,9 @@
 /// What follows them works on the program: schedule, in-place aliasing, memory plan, partition,
 /// barriers.
 public enum Pipeline {
-  public static func passes(_ request: CompileRequest) -> [Pass] {
+  ///
+  /// - Parameter threads: that the program is for. Results do not depend on it.
+  public static func passes(_ request: CompileRequest, threads: Int = 1) -> [Pass] {
     [
       Pass("canonicalize", level: .graph, canonicalize),
       Pass("insertTaps", level: .graph) { try insertTaps($0, names: request.taps) },
@@ -17,7 +19,7 @@ public enum Pipeline {
       Pass("fuseEpilogues", level: .differentiated, fuseEpilogues),
       Pass("fuseElementwise", level: .differentiated, fuseElementwise),
       Pass("selectKernels", level: .differentiated) {
-        try selectKernels($0, request.convolution)
+        try selectKernels($0, request.convolution, threads: threads)
       },
     ]
   }

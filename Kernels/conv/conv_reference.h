@@ -10,9 +10,14 @@ clat_kernel clat_conv_gather_reference, clat_conv_pack_reference, clat_conv_weig
 /// The epilogue of one pixel's channel n, in channel order.
 void clat_finish_reference(const clat_epilogue *e, int64_t pixel, int n, double sum);
 
-/// Packs filters by their transform, u[CLAT_WINOGRAD_POINTS] of w[9].
+/// Packs filters by their transform, u[points] of w[9].
 typedef void clat_filter_transform(double *u, const double *w);
-void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int64_t begin,
-                                          int64_t end, clat_filter_transform *transform);
+void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int points,
+                                          int64_t begin, int64_t end,
+                                          clat_filter_transform *transform);
+
+/// The transform of the filter from input k to output n, packed or made of the weights.
+void clat_winograd_filter_reference(const clat_winograd_args *a, int points, int64_t n, int64_t k,
+                                    clat_filter_transform *transform, double *u);
 
 #endif

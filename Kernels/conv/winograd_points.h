@@ -1,4 +1,5 @@
-// Winograd's F(4, 3) at the points 0, +-P, +-Q and infinity. They are smaller than the textbook's 1
+// Winograd's F(4, 3) at the points 0, +-P, +-Q and infinity, and F(2, 3) at 0, +-1 and infinity. P
+// and Q are smaller than the textbook's 1
 // and 2, and so is the error: max / rms 5e-6 to 2e-5 where those have 1e-5 to 7e-5. Written as
 // macros, so that vectors and doubles share them.
 #ifndef CLAT_CONV_WINOGRAD_POINTS_H
@@ -14,7 +15,7 @@
 #define SCALE_Q (1 / (2 * POINT_Q2 * (POINT_Q2 - POINT_P2)))
 
 /// v = B^T d: six inputs, from `d` `step` apart, to six points.
-#define WINOGRAD_INPUT(T, v, d, step)                                                  \
+#define WINOGRAD_INPUT_4(T, v, d, step)                                                  \
   do {                                                                                 \
     const T d0 = (d)[0], d1 = (d)[step], d2 = (d)[2 * step], d3 = (d)[3 * step],       \
             d4 = (d)[4 * step], d5 = (d)[5 * step];                                    \
@@ -27,7 +28,7 @@
   } while (0)
 
 /// y = A^T m: six points, `step` apart, to four outputs.
-#define WINOGRAD_OUTPUT(T, y, m, step)                                                 \
+#define WINOGRAD_OUTPUT_4(T, y, m, step)                                                 \
   do {                                                                                 \
     const T sum_p = (m)[step] + (m)[2 * step], difference_p = (m)[step] - (m)[2 * step]; \
     const T sum_q = (m)[3 * step] + (m)[4 * step],                                     \
@@ -40,7 +41,7 @@
   } while (0)
 
 /// u = G w: three taps, `step` apart, to six points.
-#define WINOGRAD_FILTER(T, u, w, step)                                                 \
+#define WINOGRAD_FILTER_4(T, u, w, step)                                                 \
   do {                                                                                 \
     const T w0 = (w)[0], w1 = (w)[step], w2 = (w)[2 * step];                           \
     const T even_p = SCALE_P * (w0 + POINT_P2 * w2), odd_p = SCALE_P * POINT_P * w1;   \
@@ -73,6 +74,25 @@
     (w)[0] = SCALE_0 * (u)[0] + sum_p + sum_q;                                         \
     (w)[1] = POINT_P * difference_p + POINT_Q * difference_q;                          \
     (w)[2] = (u)[5 * step] + POINT_P2 * sum_p + POINT_Q2 * sum_q;                      \
+  } while (0)
+
+#define WINOGRAD_INPUT_2(T, v, d, step)                                                \
+  do {                                                                                 \
+    const T d0 = (d)[0], d1 = (d)[step], d2 = (d)[2 * step], d3 = (d)[3 * step];       \
+    (v)[0] = d0 - d2, (v)[1] = d2 + d1, (v)[2] = d2 - d1, (v)[3] = d3 - d1;            \
+  } while (0)
+
+#define WINOGRAD_OUTPUT_2(T, y, m, step)                                               \
+  do {                                                                                 \
+    const T sum = (m)[step] + (m)[2 * step], difference = (m)[step] - (m)[2 * step];   \
+    (y)[0] = (m)[0] + sum, (y)[1] = (m)[3 * step] + difference;                        \
+  } while (0)
+
+#define WINOGRAD_FILTER_2(T, u, w, step)                                               \
+  do {                                                                                 \
+    const T w0 = (w)[0], w1 = (w)[step], w2 = (w)[2 * step];                           \
+    const T even = 0.5f * (w0 + w2), odd = 0.5f * w1;                                  \
+    (u)[0] = w0, (u)[1] = even + odd, (u)[2] = even - odd, (u)[3] = w2;                \
   } while (0)
 
 #endif

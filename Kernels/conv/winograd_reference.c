@@ -2,72 +2,120 @@
 #include "conv_reference.h"
 #include "winograd_points.h"
 
-/// A tile's outputs y[4][4] of channel n; its first output is (row, column) of the image.
-static void tile_sums(const clat_winograd_args *a, const float *x, int row, int column, int n,
-                      double *y) {
-  const int64_t depth = a->in_channels;
-  const float *u = a->packed +
-                   (int64_t)(n / CLAT_PANEL) * CLAT_WINOGRAD_POINTS * depth * CLAT_PANEL +
-                   n % CLAT_PANEL;
+static void load_taps(const float *weights, int in_channels, int transpose, int64_t n, int64_t k,
+                      double *w) {
+  const int64_t filter = transpose ? k * in_channels + n : n * in_channels + k;
+  for (int t = 0; t < 9; t++) w[t] = weights[filter * 9 + (transpose ? 8 - t : t)];
+}
+
+void clat_winograd_filter_reference(const clat_winograd_args *a, int points, int64_t n, int64_t k,
+                                    clat_filter_transform *transform, double *u) {
+  if (a->packed) {
+    const int64_t depth = a->in_channels, panel = n / CLAT_PANEL;
+    for (int i = 0; i < points; i++)
+      u[i] = a->packed[((panel * points + i) * depth + k) * CLAT_PANEL + n % CLAT_PANEL];
+    return;
+  }
+  double w[9];
+  load_taps(a->weights, a->transpose ? a->out.channels : a->in_channels, a->transpose, n, k, w);
+  transform(u, w);
+}
+
+/// One dimension of a tile of `side` outputs: what it sees, and its products' sums, to points and
+/// outputs.
+static void transform_line(int side, double *v, const double *d, int step) {
+  if (side == 4) WINOGRAD_INPUT_4(double, v, d, step);
+  else WINOGRAD_INPUT_2(double, v, d, step);
+}
+
+static void finish_line(int side, double *y, const double *m, int step) {
+  if (side == 4) WINOGRAD_OUTPUT_4(double, y, m, step);
+  else WINOGRAD_OUTPUT_2(double, y, m, step);
+}
+
+static void transform_filter_4(double *u, const double *w) {
+  double half[18], column[6];
+  for (int c = 0; c < 3; c++) {
+    WINOGRAD_FILTER_4(double, column, w + c, 3);
+    for (int r = 0; r < 6; r++) half[r * 3 + c] = column[r];
+  }
+  for (int r = 0; r < 6; r++) WINOGRAD_FILTER_4(double, u + r * 6, half + r * 3, 1);
+}
+
+static void transform_filter_2(double *u, const double *w) {
+  double half[12], column[4];
+  for (int c = 0; c < 3; c++) {
+    WINOGRAD_FILTER_2(double, column, w + c, 3);
+    for (int r = 0; r < 4; r++) half[r * 3 + c] = column[r];
+  }
+  for (int r = 0; r < 4; r++) WINOGRAD_FILTER_2(double, u + r * 4, half + r * 3, 1);
+}
+
+/// A tile's outputs y[side][side] of channel n; its first output is (row, column) of the image.
+static void tile_sums(const clat_winograd_args *a, const float *x, int side, int row, int column,
+                      int n, double *y) {
+  const int seen = side + 2, points = seen * seen;
   double sums[36] = {0}, half[36];
-  for (int64_t k = 0; k < depth; k++) {
-    double d[36], v[6];
-    for (int i = 0; i < 36; i++) {
-      const int r = row - a->pad_height + i / 6, c = column - a->pad_width + i % 6;
+  for (int64_t k = 0; k < a->in_channels; k++) {
+    double d[36], v[6], u[36];
+    clat_winograd_filter_reference(a, points, n, k, side == 4 ? transform_filter_4 : transform_filter_2,
+                                   u);
+    for (int i = 0; i < points; i++) {
+      const int r = row - a->pad_height + i / seen, c = column - a->pad_width + i % seen;
       const int inside = r >= 0 && r < a->in_height && c >= 0 && c < a->in_width;
       d[i] = inside ? (double)x[((int64_t)r * a->in_width + c) * a->x_stride + k] : 0;
     }
-    for (int c = 0; c < 6; c++) {
-      WINOGRAD_INPUT(double, v, d + c, 6);
-      for (int r = 0; r < 6; r++) half[r * 6 + c] = v[r];
+    for (int c = 0; c < seen; c++) {
+      transform_line(side, v, d + c, seen);
+      for (int r = 0; r < seen; r++) half[r * seen + c] = v[r];
     }
-    for (int r = 0; r < 6; r++) {
-      WINOGRAD_INPUT(double, v, half + r * 6, 1);
-      for (int c = 0; c < 6; c++)
-        sums[r * 6 + c] += v[c] * u[((r * 6 + c) * depth + k) * CLAT_PANEL];
+    for (int r = 0; r < seen; r++) {
+      transform_line(side, v, half + r * seen, 1);
+      for (int c = 0; c < seen; c++) sums[r * seen + c] += v[c] * u[r * seen + c];
     }
   }
-  for (int c = 0; c < 6; c++) {
+  for (int c = 0; c < seen; c++) {
     double column_sums[4];
-    WINOGRAD_OUTPUT(double, column_sums, sums + c, 6);
-    for (int r = 0; r < 4; r++) half[r * 6 + c] = column_sums[r];
+    finish_line(side, column_sums, sums + c, seen);
+    for (int r = 0; r < side; r++) half[r * seen + c] = column_sums[r];
   }
-  for (int r = 0; r < 4; r++) WINOGRAD_OUTPUT(double, y + r * 4, half + r * 6, 1);
+  for (int r = 0; r < side; r++) finish_line(side, y + r * side, half + r * seen, 1);
 }
 
-static void winograd_tile(const clat_winograd_args *a, int64_t image, int row, int column) {
+static void winograd_tile(const clat_winograd_args *a, int side, int64_t image, int row,
+                          int column) {
   const float *x = a->x + image * a->in_height * a->in_width * a->x_stride;
   for (int n = 0; n < a->out.channels; n++) {
     double y[16];
-    tile_sums(a, x, row, column, n, y);
-    for (int i = 0; i < 16; i++) {
-      const int r = row + i / 4, c = column + i % 4;
+    tile_sums(a, x, side, row, column, n, y);
+    for (int i = 0; i < side * side; i++) {
+      const int r = row + i / side, c = column + i % side;
       if (r >= a->out_height || c >= a->out_width) continue;
       clat_finish_reference(&a->out, (image * a->out_height + r) * a->out_width + c, n, y[i]);
     }
   }
 }
 
-void clat_winograd_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
-  const clat_winograd_args *a = args;
-  (void)scratch;
+static void winograd_images(const clat_winograd_args *a, int side, int64_t begin, int64_t end) {
   for (int64_t image = begin; image < end; image++)
-    for (int row = 0; row < a->out_height; row += 4)
-      for (int column = 0; column < a->out_width; column += 4)
-        winograd_tile(a, image, row, column);
+    for (int row = 0; row < a->out_height; row += side)
+      for (int column = 0; column < a->out_width; column += side)
+        winograd_tile(a, side, image, row, column);
 }
 
-static void transform_filter(double *u, const double *w) {
-  double half[18], column[6];
-  for (int c = 0; c < 3; c++) {
-    WINOGRAD_FILTER(double, column, w + c, 3);
-    for (int r = 0; r < 6; r++) half[r * 3 + c] = column[r];
-  }
-  for (int r = 0; r < 6; r++) WINOGRAD_FILTER(double, u + r * 6, half + r * 3, 1);
+void clat_winograd_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  winograd_images(args, 4, begin, end);
 }
 
-void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int64_t begin,
-                                          int64_t end, clat_filter_transform *transform) {
+void clat_winograd_2x2_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
+  (void)scratch;
+  winograd_images(args, 2, begin, end);
+}
+
+void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int points,
+                                          int64_t begin, int64_t end,
+                                          clat_filter_transform *transform) {
   const int channels = a->transpose ? a->in_channels : a->out_channels;
   const int depth = a->transpose ? a->out_channels : a->in_channels;
   for (int64_t panel = begin; panel < end; panel++)
@@ -75,20 +123,24 @@ void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int6
       for (int lane = 0; lane < CLAT_PANEL; lane++) {
         const int64_t n = panel * CLAT_PANEL + lane;
         double w[9] = {0}, u[CLAT_WINOGRAD_POINTS];
-        for (int t = 0; t < 9 && n < channels; t++) {
-          const int64_t filter =
-              a->transpose ? (int64_t)k * a->in_channels + n : n * a->in_channels + k;
-          w[t] = a->weights[filter * 9 + (a->transpose ? 8 - t : t)];
-        }
-        float *to = a->packed + (panel * CLAT_WINOGRAD_POINTS * depth + k) * CLAT_PANEL + lane;
+        if (n < channels) load_taps(a->weights, a->in_channels, a->transpose, n, k, w);
+        float *to = a->packed + (panel * points * depth + k) * CLAT_PANEL + lane;
         transform(u, w);
-        for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) to[i * depth * CLAT_PANEL] = (float)u[i];
+        for (int i = 0; i < points; i++) to[i * depth * CLAT_PANEL] = (float)u[i];
       }
 }
 
 void clat_winograd_pack_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
   (void)scratch;
-  clat_winograd_pack_filters_reference(args, begin, end, transform_filter);
+  clat_winograd_pack_filters_reference(args, CLAT_WINOGRAD_POINTS, begin, end,
+                                       transform_filter_4);
+}
+
+void clat_winograd_2x2_pack_reference(const void *args, int64_t begin, int64_t end,
+                                      void *scratch) {
+  (void)scratch;
+  clat_winograd_pack_filters_reference(args, CLAT_WINOGRAD_2X2_POINTS, begin, end,
+                                       transform_filter_2);
 }
 
 /// Adds one tile's products to the sums of input channel k.
@@ -102,8 +154,8 @@ static void add_tile(const clat_winograd_weight_grad_args *a, int64_t image, int
     const int64_t pixel = (image * a->in_height + r) * a->in_width + c;
     d[i] = inside ? (double)a->x[pixel * a->x_stride + k] : 0;
   }
-  for (int c = 0; c < 6; c++) WINOGRAD_INPUT(double, half + c * 6, d + c, 6);
-  for (int r = 0; r < 6; r++) WINOGRAD_INPUT(double, v + r * 6, half + r, 6);
+  for (int c = 0; c < 6; c++) WINOGRAD_INPUT_4(double, half + c * 6, d + c, 6);
+  for (int r = 0; r < 6; r++) WINOGRAD_INPUT_4(double, v + r * 6, half + r, 6);
   for (int o = 0; o < a->out_channels; o++) {
     double y[16];
     for (int i = 0; i < 16; i++) {

@@ -25,15 +25,16 @@ INLINE void address_strided(const winograd_block *g, winograd_tile t, int gradie
   }
 }
 
-/// The products' inputs of a tile whose own lie at `in`.
-static void transform_strided(const winograd_block *g, const int64_t *in, int64_t index) {
-  const int64_t row = g->row, plane = g->block * row, channels = g->a->in_channels;
+/// The products' inputs from channel k on of a tile whose own lie at `in`.
+static void transform_strided(const winograd_block *g, const int64_t *in, int64_t index,
+                              int64_t k) {
+  const int64_t row = g->row, plane = g->block * row;
+  const int64_t channels = k + min64(g->depth, g->a->in_channels - k);
   const char *zeros = (const char *)g->grid.zeros;
-  float *to = g->inputs;
+  float *to = input_part(g, k) - k;
 #define LOAD_STRIDED(v, r, c) \
   load_lanes(v, (const float *)(zeros + in[(r) * 9 + (c)]) + k, lanes)
 #define STORE_STRIDED(i, v) store16(to + k + product_offset(plane, row, index, i), v)
-  int64_t k = 0;
   for (; k + 16 <= channels; k += 16) {
     enum { lanes = 16 };
     STRIDED_INPUTS(v16, LOAD_STRIDED, STORE_STRIDED);
@@ -46,16 +47,16 @@ static void transform_strided(const winograd_block *g, const int64_t *in, int64_
 #undef STORE_STRIDED
 }
 
-static void transform_forward(const winograd_block *g, int64_t index) {
+static void transform_forward(const winograd_block *g, int64_t index, int64_t k) {
   int64_t in[81];
   address_strided(g, block_tile(g, index), 0, in);
-  transform_strided(g, in, index);
+  transform_strided(g, in, index, k);
 }
 
-static void transform_gradient(const winograd_block *g, int64_t index) {
+static void transform_gradient(const winograd_block *g, int64_t index, int64_t k) {
   int64_t in[81];
   address_strided(g, block_tile(g, index), 1, in);
-  transform_strided(g, in, index);
+  transform_strided(g, in, index, k);
 }
 
 #define LOAD_PRODUCT(v, i) load16(v, sums + product_offset(plane, row, tile, i))
@@ -63,7 +64,7 @@ static void transform_gradient(const winograd_block *g, int64_t index) {
 /// A tile's 4x4 outputs.
 INLINE void finish_forward_tile(const clat_epilogue *e, const winograd_block *g, const float *sums,
                                 int64_t row, int64_t tile, int channel) {
-  const int64_t plane = g->block * TILE_PANELS * 16;
+  const int64_t plane = g->sum_tiles * TILE_PANELS * 16;
   v16 y[16], part[16];
   STRIDED_OUTPUT_SQUARE(v16, y, LOAD_PRODUCT);
   STRIDED_OUTPUT_DOWN(v16, part, LOAD_PRODUCT);
@@ -72,13 +73,13 @@ INLINE void finish_forward_tile(const clat_epilogue *e, const winograd_block *g,
   UNROLL for (int i = 0; i < 16; i++) y[i] += part[i];
   STRIDED_OUTPUT_PLAIN(v16, part, LOAD_PRODUCT);
   UNROLL for (int i = 0; i < 16; i++) y[i] += part[i];
-  finish_outputs(e, g->a, block_tile(g, tile), 1, channel, y);
+  finish_outputs(e, g->a, block_tile(g, tile), 4, 1, channel, y);
 }
 
 /// A tile's 8x8 outputs: 4x4 that see two taps in both directions, in one, and one tap.
 INLINE void finish_gradient_tile(const clat_epilogue *e, const winograd_block *g, const float *sums,
                                  int64_t row, int64_t tile, int channel) {
-  const int64_t plane = g->block * TILE_PANELS * 16;
+  const int64_t plane = g->sum_tiles * TILE_PANELS * 16;
   const winograd_tile t = block_tile(g, tile);
   v16 y[4][16];
   STRIDED_OUTPUT_SQUARE(v16, y[0], LOAD_PRODUCT);
@@ -88,7 +89,7 @@ INLINE void finish_gradient_tile(const clat_epilogue *e, const winograd_block *g
   for (int i = 0; i < 4; i++) {
     const winograd_tile quarter = {t.image, t.y + (i / 2 ^ (g->a->pad_height & 1)),
                                    t.x + (i % 2 ^ (g->a->pad_width & 1))};
-    finish_outputs(e, g->a, quarter, 2, channel, y[i]);
+    finish_outputs(e, g->a, quarter, 4, 2, channel, y[i]);
   }
 }
 
@@ -111,14 +112,16 @@ static const uint8_t strided_rows[CLAT_WINOGRAD_POINTS] = {
 
 void KERNEL_NAME(winograd_strided, ISA)(const void *args, int64_t begin, int64_t end,
                                         void *scratch) {
-  static const winograd_algorithm algorithm = {4, 42, STRIDED_PRODUCTS, strided_rows,
-                                               transform_forward, finish_forward};
+  static const winograd_algorithm algorithm = {
+      4, 42, CLAT_WINOGRAD_POINTS, STRIDED_PRODUCTS, strided_rows, transform_forward,
+      transform_panel_strided, finish_forward};
   run_blocks(&algorithm, args, begin, end, scratch);
 }
 
 void KERNEL_NAME(winograd_strided_grad, ISA)(const void *args, int64_t begin, int64_t end,
                                              void *scratch) {
-  static const winograd_algorithm algorithm = {8, 42, STRIDED_PRODUCTS, strided_rows,
-                                               transform_gradient, finish_gradient};
+  static const winograd_algorithm algorithm = {
+      8, 42, CLAT_WINOGRAD_POINTS, STRIDED_PRODUCTS, strided_rows, transform_gradient,
+      transform_panel_strided, finish_gradient};
   run_blocks(&algorithm, args, begin, end, scratch);
 }

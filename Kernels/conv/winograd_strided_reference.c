@@ -4,16 +4,15 @@
 
 #define UNROLL
 
+static void transform_filter(double *u, const double *w) { STRIDED_FILTERS(double, u, w); }
+
 /// A tile's products for output channel n, summed over the input channels.
 static void sum_products(const clat_winograd_args *a, const float *x, int row, int column, int n,
                          int gradient, double *sums) {
-  const int64_t depth = a->in_channels;
-  const float *u = a->packed +
-                   (int64_t)(n / CLAT_PANEL) * CLAT_WINOGRAD_POINTS * depth * CLAT_PANEL +
-                   n % CLAT_PANEL;
   for (int i = 0; i < STRIDED_PRODUCTS; i++) sums[i] = 0;
-  for (int64_t k = 0; k < depth; k++) {
-    double in[9][9];
+  for (int64_t k = 0; k < a->in_channels; k++) {
+    double in[9][9], u[CLAT_WINOGRAD_POINTS];
+    clat_winograd_filter_reference(a, CLAT_WINOGRAD_POINTS, n, k, transform_filter, u);
     for (int i = 0; i < 81; i++) {
       const int64_t r = strided_place(gradient, row, a->pad_height, i / 9),
                     c = strided_place(gradient, column, a->pad_width, i % 9);
@@ -21,7 +20,7 @@ static void sum_products(const clat_winograd_args *a, const float *x, int row, i
       in[i / 9][i % 9] = inside ? (double)x[(r * a->in_width + c) * a->x_stride + k] : 0;
     }
 #define LOAD_INPUT(v, r, c) *(v) = in[r][c]
-#define ADD_PRODUCT(i, v) sums[i] += *(v) * u[(STRIDED_FILTER_OF(i) * depth + k) * CLAT_PANEL]
+#define ADD_PRODUCT(i, v) sums[i] += *(v) * u[STRIDED_FILTER_OF(i)]
     STRIDED_INPUTS(double, LOAD_INPUT, ADD_PRODUCT);
   }
 }
@@ -80,10 +79,8 @@ void clat_winograd_strided_grad_reference(const void *args, int64_t begin, int64
   strided_images(args, begin, end, 1);
 }
 
-static void transform_filter(double *u, const double *w) { STRIDED_FILTERS(double, u, w); }
-
 void clat_winograd_strided_pack_reference(const void *args, int64_t begin, int64_t end,
                                           void *scratch) {
   (void)scratch;
-  clat_winograd_pack_filters_reference(args, begin, end, transform_filter);
+  clat_winograd_pack_filters_reference(args, CLAT_WINOGRAD_POINTS, begin, end, transform_filter);
 }

@@ -64,7 +64,7 @@ static void add_products(const winograd_product *g, int64_t n, int64_t channels)
 static void add_block(const winograd_product *g) {
   const int64_t out = g->a->out_channels;
   for (int64_t i = 0; i < g->count; i++)
-    transform_tile(&g->grid, g->start + i, g->first_channel, g->channels, g->inputs + i * g->row,
+    transform_tile_4(&g->grid, g->start + i, g->first_channel, g->channels, g->inputs + i * g->row,
                    g->plane);
   for (int64_t n = 0; n < out; n += GRAD_GROUP) {
     const int64_t channels = min64(GRAD_GROUP, out - n);

@@ -63,6 +63,7 @@ typedef struct {
   int64_t panel_stride;
   const float *ahead; // [k][16] that are asked for meanwhile
   float *sums;        // [R][P][16]
+  int first;          // the sums start from zero
 } multiply_tile;
 
 typedef void multiply_kernel(const multiply_tile *);
@@ -70,8 +71,10 @@ typedef void multiply_kernel(const multiply_tile *);
 #define MULTIPLY_TILE(R, P)                                                             \
   static void multiply_##R##x##P(const multiply_tile *a) {                              \
     v16 acc[R][P];                                                                      \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
-        acc[i][p] = (v16)0.0f;                                                          \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) {             \
+      if (a->first) acc[i][p] = (v16)0.0f;                                              \
+      else load16(&acc[i][p], a->sums + (i * P + p) * 16);                              \
+    }                                                                                   \
     const int64_t steps = a->steps, row = a->x_stride, panel = a->panel_stride;         \
     const float *x = a->x, *w = a->weights, *ahead = a->ahead;                          \
     for (int64_t k = 0; k < steps; k++, x++, w += 16, ahead += 16) {                    \

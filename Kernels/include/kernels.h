@@ -151,22 +151,27 @@ typedef struct {
 // a tile of 4x4 outputs is 36 products per channel pair instead of 144. Filters are transformed once, U = G w G^T.
 
 #define CLAT_WINOGRAD_POINTS 36
+#define CLAT_WINOGRAD_2X2_POINTS 16
 
 /// Units: images. y = epilogue(3x3 convolution of x). A tile of outputs sees 6x6 inputs, of which `pad` rows and columns lie
-/// before the first output's own; those outside the image are zero.
+/// before the first output's own; those outside the image are zero. The filters' transforms are read from `packed`; where
+/// that is NULL they are made of the OIHW weights for a block of tiles at a time, and never stored. Both give the same bits.
 typedef struct {
   int32_t images, in_height, in_width, out_height, out_width, in_channels;
   int32_t pad_height, pad_width, x_stride;
-  const float *x, *packed;
+  const float *x, *packed, *weights;
+  int32_t transpose; // of an input gradient: the weights are flipped and transposed on the way
   clat_epilogue out;
 } clat_winograd_args;
 
+/// `winograd_2x2`: F(2x2, 3x3), with the points 0, +-1 and infinity, for outputs that do not fill tiles of 4x4.
 /// `winograd_strided`: stride 2, by the polyphase form of F(4x4, 3x3), with the padding of the convolution.
 /// `winograd_strided_grad`: its input gradient; x is the output's gradient, y the input's, and the padding still the
 /// convolution's. Of stride 1, the input gradient is `winograd` with a padding of 2 - pad.
 
 /// Units: panels of CLAT_PANEL output channels. packed[panel][point][k][CLAT_PANEL] = U, zero beyond the channels; of the
-/// flipped, transposed filters for an input gradient (transpose 1). `winograd_strided_pack`: the same for stride 2.
+/// flipped, transposed filters for an input gradient (transpose 1). `winograd_2x2_pack`,
+/// `winograd_strided_pack`: the same for those.
 typedef struct {
   int32_t out_channels, in_channels; // of the OIHW weights
   int32_t transpose;

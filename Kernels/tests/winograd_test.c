@@ -5,12 +5,15 @@
 #define KERNELS(isa)                                                            \
   {clat_winograd_##isa, clat_winograd_##isa, clat_winograd_pack_##isa,          \
    clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa}
+#define SMALL(isa)                                                              \
+  {clat_winograd_2x2_##isa, clat_winograd_2x2_##isa, clat_winograd_2x2_pack_##isa, NULL, NULL}
 #define STRIDED(isa)                                                            \
   {clat_winograd_strided_##isa, clat_winograd_strided_grad_##isa,               \
    clat_winograd_strided_pack_##isa, NULL, NULL}
 #define DECLARE(isa)                                                                      \
   clat_kernel clat_winograd_##isa, clat_winograd_pack_##isa, clat_winograd_strided_##isa, \
       clat_winograd_strided_grad_##isa, clat_winograd_strided_pack_##isa,                 \
+      clat_winograd_2x2_##isa, clat_winograd_2x2_pack_##isa,                              \
       clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa;
 
 DECLARE(reference)
@@ -22,8 +25,10 @@ typedef struct {
   clat_kernel *forward, *gradient, *pack, *grad, *reduce;
 } kernels;
 
-/// [stride - 1]
-static const kernels paths[2][CLAT_ISA_COUNT] = {
+enum { TILE_4X4, TILE_STRIDED, TILE_2X2 };
+static int tile; // of stride 1
+
+static const kernels paths[3][CLAT_ISA_COUNT] = {
     {
         KERNELS(reference),
         KERNELS(portable),
@@ -40,9 +45,19 @@ static const kernels paths[2][CLAT_ISA_COUNT] = {
         STRIDED(avx512),
 #endif
     },
+    {
+        SMALL(reference),
+        SMALL(portable),
+#if defined(__x86_64__)
+        SMALL(avx2),
+        SMALL(avx512),
+#endif
+    },
 };
 
-static const kernels *path(const shape *s, clat_isa isa) { return &paths[s->stride - 1][isa]; }
+static const kernels *path(const shape *s, clat_isa isa) {
+  return &paths[s->stride == 1 ? tile : TILE_STRIDED][isa];
+}
 
 static clat_kernel *convolution(const shape *s, int transpose, clat_isa isa) {
   return transpose ? path(s, isa)->gradient : path(s, isa)->forward;
@@ -51,7 +66,8 @@ static clat_kernel *convolution(const shape *s, int transpose, clat_isa isa) {
 static const float *pack(const shape *s, int transpose, const float *w, clat_isa isa) {
   const int to = transpose ? s->in : s->out, from = transpose ? s->out : s->in;
   const int panels = (int)rounded((size_t)to) / CLAT_PANEL;
-  const size_t count = (size_t)(panels * CLAT_WINOGRAD_POINTS * from * CLAT_PANEL);
+  const int points = s->stride == 1 && tile == TILE_2X2 ? CLAT_WINOGRAD_2X2_POINTS : CLAT_WINOGRAD_POINTS;
+  const size_t count = (size_t)(panels * points * from * CLAT_PANEL);
   float *packed = test_floats(count), *twin = test_floats(count);
   clat_winograd_pack_args a = {s->out, s->in, transpose, w, twin};
   path(s, CLAT_ISA_REFERENCE)->pack(&a, 0, panels, scratch);
@@ -79,10 +95,28 @@ static clat_winograd_args arguments(const shape *s, int transpose) {
                               .pad_width = pad};
 }
 
+/// Filters that the kernel transforms itself give the bits of packed ones.
+static void test_transient(const shape *s, clat_winograd_args a, clat_isa isa) {
+  const size_t count = (size_t)(s->images * a.out_height * a.out_width * a.out.y_stride);
+  float *y = test_floats(count), *twin = test_floats(count);
+  for (size_t i = 0; i < count; i++) y[i] = twin[i] = 0.5f; // the residual, too
+  if (a.out.residual) a.out.residual = y;
+  a.out.y = y;
+  convolution(s, a.transpose, isa)(&a, 0, s->images, scratch);
+  a.packed = NULL, a.out.y = twin;
+  if (a.out.residual) a.out.residual = twin;
+  const int cut = test_below(s->images + 1);
+  convolution(s, a.transpose, isa)(&a, cut, s->images, scratch);
+  convolution(s, a.transpose, isa)(&a, 0, cut, scratch);
+  test_check(memcmp(y, twin, count * sizeof *y) == 0,
+             "%s: filters transformed on the way change the result", name);
+}
+
 static void test_convolution(const shape *s, int transpose, clat_isa isa, const epilogue *e) {
   const float *w = test_floats((size_t)(s->in * s->out * 9));
   clat_winograd_args a = arguments(s, transpose);
   a.packed = pack(s, transpose, w, isa);
+  a.weights = w, a.transpose = transpose;
   const test_case c = {.s = s,
                        .transpose = transpose,
                        .e = e,
@@ -95,6 +129,9 @@ static void test_convolution(const shape *s, int transpose, clat_isa isa, const 
                        .reference = convolution(s, transpose, CLAT_ISA_REFERENCE),
                        .tolerance = 2e-6,
                        .spreads = 1};
+  run_case(&c);
+  if (isa != CLAT_ISA_REFERENCE) test_transient(s, a, isa);
+  a.packed = NULL;
   run_case(&c);
 }
 
@@ -161,14 +198,14 @@ static void test_shape(shape s) {
   static int turn;
   for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
     if (!test_runs((clat_isa)isa)) continue;
-    snprintf(name, sizeof name, "%s %d images %dx%d, %d->%d, stride %d, pad %d",
-             clat_isa_name((clat_isa)isa), s.images, s.height, s.width, s.in, s.out, s.stride,
-             s.pad);
+    snprintf(name, sizeof name, "%s%s %d images %dx%d, %d->%d, stride %d, pad %d",
+             clat_isa_name((clat_isa)isa), tile == TILE_2X2 ? " 2x2" : "", s.images, s.height,
+             s.width, s.in, s.out, s.stride, s.pad);
     for (int transpose = 0; transpose < 2; transpose++) {
       test_convolution(&s, transpose, (clat_isa)isa, &epilogues[turn++ % EPILOGUES]);
       test_release();
     }
-    if (s.stride == 1) test_weight_grad(&s, (clat_isa)isa);
+    if (path(&s, (clat_isa)isa)->grad) test_weight_grad(&s, (clat_isa)isa);
     test_release();
   }
 }
@@ -226,5 +263,14 @@ int main(void) {
       for (int stride = 1; stride < 3; stride++)
         test_shape((shape){1 + at % 4, sides[at / 3 % 4][0], sides[at / 3 % 4][1], channels[in],
                            channels[out], 3, stride, at % 5 % 3});
+  tile = TILE_2X2;
+  test_accuracy((shape){1, 12, 12, 64, 64, 3, 1, 1}, 0, 1e-5);
+  test_accuracy((shape){4, 2, 2, 256, 512, 3, 1, 1}, 1, 1e-5);
+  test_shape((shape){2, 1, 1, 20, 20, 3, 1, 1});
+  test_shape((shape){150, 2, 2, 140, 40, 3, 1, 1});
+  test_shape((shape){1, 2, 3, 4096, 9, 3, 1, 2});
+  for (at = 0; at < 49; at++)
+    test_shape((shape){1 + at % 4, at % 3 ? 2 : 1 + at % 6, at % 4 ? 2 : 3 + at % 5,
+                       channels[at % 7], channels[at / 7], 3, 1, 1 + at % 2});
   return test_finish("winograd");
 }

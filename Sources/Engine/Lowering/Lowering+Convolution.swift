@@ -26,21 +26,21 @@ extension LoweringRules {
       let shape = try ConvolutionShape.forward(lowering.types)
       switch try ConvolutionAlgorithm.of(lowering.attributes) {
       case .direct: try gather(lowering, forward(shape), filters(shape, transpose: false))
-      case .winograd: try winograd(lowering, .forward(shape))
+      case let algorithm: try winograd(lowering, .forward(shape, algorithm))
       }
     },
     "conv2d_input_grad": { lowering in
       let shape = try ConvolutionShape.inputGradient(lowering.types)
       switch try ConvolutionAlgorithm.of(lowering.attributes) {
       case .direct: try gather(lowering, inputGradient(shape), filters(shape, transpose: true))
-      case .winograd: try winograd(lowering, .inputGradient(shape))
+      case let algorithm: try winograd(lowering, .inputGradient(shape, algorithm))
       }
     },
     "conv2d_weight_grad": { lowering in
       let shape = try ConvolutionShape.weightGradient(lowering.types)
       switch try ConvolutionAlgorithm.of(lowering.attributes) {
       case .direct: weightGradient(lowering, forward(shape), taps: shape.kernelTaps)
-      case .winograd: winogradWeightGradient(lowering, shape)
+      case .winograd, .winograd2x2: winogradWeightGradient(lowering, shape)
       }
     },
     "linear": { lowering in

@@ -9,63 +9,78 @@ struct WinogradConvolution {
   /// Operations of the products alone.
   var executedFlops: Double
 
-  static func forward(_ shape: ConvolutionShape) -> WinogradConvolution {
-    WinogradConvolution(
-      kernel: shape.strideHeight == 1 ? "winograd" : "winograd_strided", images: shape.images,
+  static func forward(
+    _ shape: ConvolutionShape, _ algorithm: ConvolutionAlgorithm
+  ) -> WinogradConvolution {
+    let filters = WinogradFilters(shape, algorithm, transpose: false)
+    return WinogradConvolution(
+      kernel: filters.kernel, images: shape.images,
       inHeight: shape.inHeight, inWidth: shape.inWidth, outHeight: shape.outHeight,
       outWidth: shape.outWidth, padHeight: shape.padHeight, padWidth: shape.padWidth,
-      filters: WinogradFilters(shape, transpose: false), executedFlops: products(shape))
+      filters: filters, executedFlops: products(shape, algorithm))
   }
 
   /// With stride 1 a convolution with the flipped, transposed filters; with stride 2 a kernel of
   /// its own.
-  static func inputGradient(_ shape: ConvolutionShape) -> WinogradConvolution {
+  static func inputGradient(
+    _ shape: ConvolutionShape, _ algorithm: ConvolutionAlgorithm
+  ) -> WinogradConvolution {
     let isStrided = shape.strideHeight > 1
+    let filters = WinogradFilters(shape, algorithm, transpose: true)
     return WinogradConvolution(
-      kernel: isStrided ? "winograd_strided_grad" : "winograd", images: shape.images,
+      kernel: filters.kernel + (isStrided ? "_grad" : ""), images: shape.images,
       inHeight: shape.outHeight, inWidth: shape.outWidth, outHeight: shape.inHeight,
       outWidth: shape.inWidth, padHeight: isStrided ? shape.padHeight : 2 - shape.padHeight,
       padWidth: isStrided ? shape.padWidth : 2 - shape.padWidth,
-      filters: WinogradFilters(shape, transpose: true), executedFlops: products(shape))
+      filters: filters, executedFlops: products(shape, algorithm))
   }
 
-  /// Two operations for each product of a pair of channels, over all tiles of 4x4 outputs.
-  private static func products(_ shape: ConvolutionShape) -> Double {
-    let tiles = shape.images * ((shape.outHeight + 3) / 4) * ((shape.outWidth + 3) / 4)
-    let products = shape.strideHeight == 1 ? 36 : 81
-    return 2 * Double(products * tiles) * Double(shape.inChannels * shape.outChannels)
+  /// Two operations for each product of a pair of channels, over all tiles.
+  static func products(_ shape: ConvolutionShape, _ algorithm: ConvolutionAlgorithm) -> Double {
+    2 * Double(shape.images * algorithm.products(shape))
+      * Double(shape.inChannels * shape.outChannels)
   }
 }
 
-/// Extents of filters OIHW and the direction in which their transform is used.
+/// Extents of filters OIHW and the algorithm and direction in which their transform is used.
 struct WinogradFilters {
   var out, `in`: Int
   var stride: Int
+  var algorithm: ConvolutionAlgorithm
   var transpose: Bool
 
-  init(_ shape: ConvolutionShape, transpose: Bool) {
-    (out, `in`, stride) = (shape.outChannels, shape.inChannels, shape.strideHeight)
-    self.transpose = transpose
+  init(_ shape: ConvolutionShape, _ algorithm: ConvolutionAlgorithm, transpose: Bool) {
+    self.init(
+      out: shape.outChannels, in: shape.inChannels, stride: shape.strideHeight, algorithm,
+      transpose: transpose)
   }
 
-  init(out: Int, in inputs: Int, stride: Int, transpose: Bool) {
+  init(
+    out: Int, in inputs: Int, stride: Int, _ algorithm: ConvolutionAlgorithm, transpose: Bool
+  ) {
     (self.out, `in`, self.stride, self.transpose) = (out, inputs, stride, transpose)
+    self.algorithm = algorithm
   }
 
+  /// The kernel of a convolution; the one that packs its filters is called after it.
+  var kernel: String {
+    algorithm == .winograd2x2 ? "winograd_2x2" : stride == 1 ? "winograd" : "winograd_strided"
+  }
   /// Channels that a use sums over, and those it produces.
   var depth: Int { transpose ? out : `in` }
   var channels: Int { transpose ? `in` : out }
   var panels: Int { (channels + Int(CLAT_PANEL) - 1) / Int(CLAT_PANEL) }
-  var packedBytes: Int { panels * Int(CLAT_WINOGRAD_POINTS) * depth * Int(CLAT_PANEL) * 4 }
+  var packedBytes: Int { panels * algorithm.points * depth * Int(CLAT_PANEL) * 4 }
 }
 
 extension LoweringRules {
   /// What `pack_filters` transforms, or nil where its algorithm is another.
   static func winogradFilters(_ node: Node, _ type: TensorType) throws -> WinogradFilters? {
-    guard try ConvolutionAlgorithm.of(node.attributes) == .winograd else { return nil }
+    let algorithm = try ConvolutionAlgorithm.of(node.attributes)
+    guard algorithm != .direct else { return nil }
     return WinogradFilters(
       out: type.shape[0], in: type.shape[1], stride: node.attributes.ints("stride").first ?? 1,
-      transpose: node.attributes.bool("transpose"))
+      algorithm, transpose: node.attributes.bool("transpose"))
   }
 
   static func pack(
@@ -73,8 +88,7 @@ extension LoweringRules {
     target: OperandReference
   ) {
     lowering.call(
-      filters.stride == 1 ? "winograd_pack" : "winograd_strided_pack", units: filters.panels,
-      main: false,
+      "\(filters.kernel)_pack", units: filters.panels, main: false,
       [source, .write(target, sliced: false)]
     ) { at in
       ArgumentBlock(
@@ -84,19 +98,20 @@ extension LoweringRules {
     }
   }
 
-  /// The convolution with its epilogue; transforms the filters first where they are plain.
+  /// The convolution with its epilogue; transforms plain filters first, unless it does so itself.
   static func winograd(_ lowering: NodeLowering, _ convolution: WinogradConvolution) throws {
     let filters = convolution.filters
-    var packed = lowering.operand(1, sliced: false)
-    if lowering.operandTypes[1].dtype == .f32 {
+    let isTransient = try FilterTransforms.of(lowering.attributes) == .transient
+    var operand = lowering.operand(1, sliced: false)
+    if lowering.operandTypes[1].dtype == .f32 && !isTransient {
       let target = lowering.temporary(bytes: filters.packedBytes)
-      pack(lowering, filters, source: packed, target: target)
-      packed = .read(target, sliced: false)
+      pack(lowering, filters, source: operand, target: target)
+      operand = .read(target, sliced: false)
     }
     let epilogue = try ConvolutionEpilogue(lowering, channels: filters.channels, base: 2)
     lowering.call(
       convolution.kernel, units: convolution.images, executing: convolution.executedFlops,
-      [lowering.operand(0).strided, packed] + epilogue.operands
+      [lowering.operand(0).strided, operand] + epilogue.operands
     ) { at in
       ArgumentBlock(
         clat_winograd_args(
@@ -104,21 +119,22 @@ extension LoweringRules {
           in_width: Int32(convolution.inWidth), out_height: Int32(convolution.outHeight),
           out_width: Int32(convolution.outWidth), in_channels: Int32(filters.depth),
           pad_height: Int32(convolution.padHeight), pad_width: Int32(convolution.padWidth),
-          x_stride: at.stride(0), x: at.f32(0), packed: at.f32(1),
+          x_stride: at.stride(0), x: at.f32(0), packed: at.f32(isTransient ? nil : 1),
+          weights: at.f32(isTransient ? 1 : nil), transpose: filters.transpose ? 1 : 0,
           out: epilogue.argument(at)))
     }
   }
 
   /// Partial sums over ranges of images at Winograd's points, then their sum in a fixed order.
   static func winogradWeightGradient(_ lowering: NodeLowering, _ shape: ConvolutionShape) {
-    let filters = WinogradFilters(shape, transpose: false)
+    let filters = WinogradFilters(shape, .winograd, transpose: false)
     let bytes = filters.packedBytes // the layout of the sums has as many floats
     let jobs = WinogradGradientJobs(
       images: shape.images, inChannels: shape.inChannels, bytes: bytes)
     let partial = lowering.temporary(bytes: jobs.chunks * bytes)
     lowering.call(
       "winograd_weight_grad", units: jobs.chunks * jobs.blocks,
-      executing: WinogradConvolution.forward(shape).executedFlops,
+      executing: WinogradConvolution.products(shape, .winograd),
       [
         lowering.operand(0, sliced: false).strided, lowering.operand(1, sliced: false).strided,
         .write(partial, sliced: false),

@@ -56,7 +56,7 @@ import Testing
       "CLAT_DATA and CLAT_WEIGHTS are not set: the published checkpoint is not read"))
   func theCheckpointItselfIsRead() throws {
     let (session, test) = try session(file: "resnet20-12fca82f.th")
-    let golden = try Safetensors.read(Golden.folder + "/published-resnet20-logits.safetensors")
+    let golden = try Safetensors.read(GoldenFile.folder + "/published-resnet20-logits.safetensors")
     let result = try Evaluation.run(
       session, test.subset(1000), .init(batchSize: 128, keepsImages: true))
     let expected = try #require(golden["logits"]).floats().map(Double.init)

@@ -43,14 +43,11 @@ public struct ConvolutionShape: Hashable, Sendable {
     let (strideHeight, strideWidth) = try types.pair("stride")
     let ((padHeight, padWidth), (below, right)) = try types.padding()
     guard strideHeight > 0, strideWidth > 0 else { throw IRError("stride must be positive") }
-    groups = types.groups
-    guard groups > 0, filters.shape[1] * groups == input.shape[3] else {
+    groups = try types.groups(of: filters.shape[0])
+    guard filters.shape[1] * groups == input.shape[3] else {
       throw IRError(
-        "the filters take \(filters.shape[1]) channels\(groups == 1 ? "" : " in \(groups) groups"), "
-          + "the input has \(input.shape[3])")
-    }
-    guard filters.shape[0] % groups == 0 else {
-      throw IRError("\(filters.shape[0]) filters do not make \(groups) groups")
+        "the filters take \(filters.shape[1]) channels, the input has \(input.shape[3])"
+          + (groups == 1 ? "" : " in \(groups) groups"))
     }
     let extraHeight = input.shape[1] + padHeight + below - filters.shape[2]
     let extraWidth = input.shape[2] + padWidth + right - filters.shape[3]
@@ -99,7 +96,7 @@ public struct ConvolutionShape: Hashable, Sendable {
     try expectFilters(types, 1)
     guard types[1].rank == 4 else { throw IRError("the filters must be OIHW, are \(types[1])") }
     let (height, width) = try types.pair("input")
-    let channels = types[1].shape[1] * types.groups
+    let channels = types[1].shape[1] * (try types.groups(of: types[1].shape[0]))
     let input = TensorType.f32(types[0].shape[0], height, width, channels)
     let shape = try ConvolutionShape(input: input, filters: types[1], types: types)
     try types.expect(0, shape.output, "dy")
@@ -113,11 +110,8 @@ public struct ConvolutionShape: Hashable, Sendable {
     try types.expect(0, .f32, rank: 4)
     try types.expect(1, .f32, rank: 4)
     let (height, width) = try types.pair("kernel")
-    guard types.groups > 0, types[0].shape[3] % types.groups == 0 else {
-      throw IRError("\(types[0].shape[3]) channels do not make \(types.groups) groups")
-    }
-    let filters = TensorType.f32(
-      types[1].shape[3], types[0].shape[3] / types.groups, height, width)
+    let depth = types[0].shape[3] / (try types.groups(of: types[0].shape[3]))
+    let filters = TensorType.f32(types[1].shape[3], depth, height, width)
     let shape = try ConvolutionShape(input: types[0], filters: filters, types: types)
     try types.expect(1, shape.output, "dy")
     try shape.checkAlgorithm(types, .weightGradient)
@@ -172,8 +166,14 @@ private let geometry = [
 extension OpTypes {
   static let groupsAttribute = AttributeSpec("groups", .int, default: .int(1))
 
-  /// The groups of a convolution's channels.
-  var groups: Int { attributes["groups"] == nil ? 1 : attributes.int("groups") }
+  /// The groups of a convolution's channels, which `channels` divide into.
+  func groups(of channels: Int) throws -> Int {
+    let groups = attributes["groups"] == nil ? 1 : attributes.int("groups")
+    guard (1...1 << 20).contains(groups), channels % groups == 0 else {
+      throw IRError("\(channels) channels do not make \(groups) groups")
+    }
+    return groups
+  }
 }
 
 extension OpRegistry {

@@ -40,7 +40,8 @@ extension OpRegistry {
         call[0].indices.map { i in
           let id = UInt32(bitPattern: Int32(call[1][i / elements]))
           let words = Philox.words(
-            counter: (UInt32(i % elements / 4), id, stream[2], purpose), key: (stream[0], stream[1]))
+            counter: (UInt32(i % elements / 4), id, stream[2], purpose),
+            key: (stream[0], stream[1]))
           let word = [words.0, words.1, words.2, words.3][i % elements % 4]
           return Philox.uniform(word) < rate ? 0 : call[0][i] / (1 - Double(rate))
         }

@@ -28,9 +28,7 @@ extension OpRegistry {
       {
         throw IRError("operand 0 must be 3x3 filters for Winograd, is \(types[0])")
       }
-      guard types.groups > 0, types[0].shape[0] % types.groups == 0 else {
-        throw IRError("\(types[0].shape[0]) filters do not make \(types.groups) groups")
-      }
+      _ = try types.groups(of: types[0].shape[0])
       return [TensorType(.packed, types[0].shape)]
     },
     reference: { call in [call[0]] })

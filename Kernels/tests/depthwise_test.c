@@ -92,7 +92,8 @@ static void test_convolution(const shape *s, int transpose, int parts) {
       double sum = 0;
       for (int t = 0; t < phase.taps; t++) {
         const int32_t from = phase.in[p % out * phase.taps + t];
-        if (from >= 0) sum += (double)x[(p / out * in + from) * x_stride + c] * w[c * phase.taps + t];
+        if (from >= 0)
+          sum += (double)x[(p / out * in + from) * x_stride + c] * w[c * phase.taps + t];
       }
       want[p * y_stride + c] = finished(&a.out, a.out.residual, p, c, sum, want_bits);
     }

@@ -17,8 +17,8 @@ extension LoweringRules {
         ArgumentBlock(
           clat_dropout_args(
             images: Int32(type.shape[0]), purpose: Int32(bitPattern: purpose),
-            elements: Int64(type.count / type.shape[0]), rate: rate, scale: 1 / (1 - rate),
-            x: at.f32(0), ids: at.i32(1), stream: at.i32(2), y: at.f32(3)))
+            elements: Int64(type.count / type.shape[0]), rate: rate,
+            scale: 1 / (1 - rate), x: at.f32(0), ids: at.i32(1), stream: at.i32(2), y: at.f32(3)))
       }
     }
   ]

@@ -5,7 +5,8 @@ typealias LoweringRule = @Sendable (NodeLowering) throws -> Void
 /// The kernel calls of every operation, by name. An operation missing here cannot be executed.
 enum LoweringRules {
   static let all: [String: LoweringRule] = [
-    convolution, normalization, elementwise, pooling, rearrangement, losses, attacks, dropout, fused,
+    convolution, normalization, elementwise, pooling, rearrangement, losses, attacks, dropout,
+    fused,
   ].reduce(into: withoutKernels) { all, family in all.merge(family) { _, new in new } }
 
   /// Operations that run in fused regions alone; a lone one is a region of its own.

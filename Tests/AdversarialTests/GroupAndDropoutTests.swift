@@ -4,8 +4,8 @@ import Testing
 
 @testable import Adversarial
 
-/// A training step of a network with dropout and convolutions in groups, on every engine.
-@Suite struct DropoutTests {
+/// A network with dropouts and convolutions in groups, on every engine.
+@Suite struct GroupAndDropoutTests {
   private static let batch = 5
 
   private static func model() throws -> Model {
@@ -51,6 +51,37 @@ import Testing
     for (name, values) in expected {
       expectClose(runs[0][name], values, relative: 1e-4, absolute: 1e-6, "compiled \(name)")
       expectClose(eager[name], values, relative: 1e-4, absolute: 1e-6, "eager \(name)")
+    }
+  }
+
+  /// In evaluation mode batch norms fold into the filters of all groups, which are packed once.
+  @Test(arguments: ConvolutionPolicy.allCases)
+  func foldedGradientsAgree(policy: ConvolutionPolicy) throws {
+    let model = try Self.model()
+    let builder = GraphBuilder(name: "folded")
+    let images = try builder.images("x", model, Self.batch)
+    let forward = try ForwardEmitter(builder: builder, model: model, mode: .eval)(images)
+    let loss = try builder.meanCrossEntropy(forward.logits, builder.labels(Self.batch))
+    let weights = try ["conv2", "conv3"].map { name in
+      let info = try #require(model.parameters.first { $0.name == "\(name).weight" })
+      return try builder.input(info.name, TensorType(.f32, info.shape), .parameter)
+    }
+    let gradients = try builder.emit("gradient", [loss, images] + weights)
+    for (name, value) in zip(["dx", "dw2", "dw3"], gradients) { builder.output(name, value) }
+    builder.output("logits", forward.logits)
+    var inputs = Self.inputs(model, epoch: 0)
+    for parameter in model.parameters where parameter.kind == .runningMean {
+      inputs[parameter.name] = (0..<parameter.count).map { Double($0) / 20 }
+    }
+    let graph = builder.graph
+    let request = CompileRequest(convolution: policy)
+    let expected = try TestEngine.interpreter.run(graph, inputs)
+    let runs = try [1, 2, 3].map {
+      try TestEngine.compiled.run(graph, inputs, request, threads: $0)
+    }
+    #expect(runs[0] == runs[1] && runs[0] == runs[2])
+    for (name, values) in expected {
+      expectClose(runs[0][name], values, relative: 1e-4, "\(policy) \(name)")
     }
   }
 

@@ -89,8 +89,9 @@ public struct Addresses {
   /// An operand by its position among the call's operands.
   func raw(_ index: Int?) -> UnsafeMutableRawPointer? { index.flatMap(placeholder) }
 
-  func f32(_ index: Int?) -> UnsafeMutablePointer<Float>? {
-    raw(index)?.assumingMemoryBound(to: Float.self)
+  /// - Parameter offset: in floats, at least 0.
+  func f32(_ index: Int?, from offset: Int = 0) -> UnsafeMutablePointer<Float>? {
+    raw(index).map { $0.assumingMemoryBound(to: Float.self) + offset }
   }
   func i32(_ index: Int?) -> UnsafeMutablePointer<Int32>? {
     raw(index)?.assumingMemoryBound(to: Int32.self)
@@ -172,6 +173,7 @@ extension KernelArguments.Link {
     let distance = address - Addresses.base
     self.offset = offset
     addend = Int(distance % Addresses.spacing)
+    guard addend < Addresses.spacing / 2 else { return nil }
     let index = Int(distance / Addresses.spacing)
     if index == Addresses.operandList {
       target = .operandList

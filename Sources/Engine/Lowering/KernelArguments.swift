@@ -89,7 +89,7 @@ public struct Addresses {
   /// An operand by its position among the call's operands.
   func raw(_ index: Int?) -> UnsafeMutableRawPointer? { index.flatMap(placeholder) }
 
-  /// - Parameter offset: in floats.
+  /// - Parameter offset: in floats, at least 0.
   func f32(_ index: Int?, from offset: Int = 0) -> UnsafeMutablePointer<Float>? {
     raw(index).map { $0.assumingMemoryBound(to: Float.self) + offset }
   }
@@ -173,6 +173,7 @@ extension KernelArguments.Link {
     let distance = address - Addresses.base
     self.offset = offset
     addend = Int(distance % Addresses.spacing)
+    guard addend < Addresses.spacing / 2 else { return nil }
     let index = Int(distance / Addresses.spacing)
     if index == Addresses.operandList {
       target = .operandList

@@ -44,8 +44,8 @@ extension LoweringRules {
         clat_affine_args(
           images: extents.images, pixels: extents.pixels, channels: Int32(count),
           x_stride: at.stride(0), y_stride: at.stride(1), residual_stride: 0, x_scale: 1,
-          residual_scale: 1, x: at.f32(0)?.advanced(by: from), scale: nil, shift: nil,
-          residual: nil, y: at.f32(1)?.advanced(by: to), relu: 0, relu_bits: nil, mask_bits: nil))
+          residual_scale: 1, x: at.f32(0, from: from), scale: nil, shift: nil,
+          residual: nil, y: at.f32(1, from: to), relu: 0, relu_bits: nil, mask_bits: nil))
     }
   }
 

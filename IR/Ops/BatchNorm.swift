@@ -193,17 +193,27 @@ extension OpRegistry {
       return [scale, shift]
     })
 
-  /// Filters times one number for each output channel.
+  /// Filters times one number for each output channel (axis 0) or input channel (axis 1).
   private static let scaleFilters = OpDef(
-    "scale_filters", inPlace: [(0, 0)], samples: [OpSample([.f32(5, 3, 2, 2), .f32(5)])],
+    "scale_filters", attributes: [AttributeSpec("axis", .int, default: .int(0))], inPlace: [(0, 0)],
+    samples: [
+      OpSample([.f32(5, 3, 2, 2), .f32(5)]),
+      OpSample([.f32(5, 3, 2, 2), .f32(3)], ["axis": .int(1)]),
+    ],
     infer: { types in
       try types.expectCount(2)
       try types.expect(0, .f32)
-      try types.expect(1, TensorType(.f32, [types[0].shape.first ?? 0]), "scale")
+      let axis = types.attributes.int("axis")
+      guard axis == 0 || axis == 1, types[0].rank > axis else {
+        throw IRError("axis must be 0 or 1 of \(types[0]), is \(axis)")
+      }
+      try types.expect(1, TensorType(.f32, [types[0].shape[axis]]), "scale")
       return [types[0]]
     },
     reference: { call in
-      let elements = call[0].count / max(call[1].count, 1)
-      return [call[0].enumerated().map { i, w in w * call[1][i / elements] }]
+      let inner = call.resultTypes[0].shape.dropFirst(call.attributes.int("axis") + 1).reduce(1, *)
+      return [
+        call[0].enumerated().map { i, w in w * call[1][i / max(inner, 1) % call[1].count] }
+      ]
     })
 }

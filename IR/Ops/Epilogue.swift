@@ -1,8 +1,9 @@
 /// Element-wise work done on a result while it is still in registers, in this order: times scale,
-/// plus shift, plus residual, then ReLU (and its bits) or selection by bits.
+/// plus shift, plus residual, then ReLU (and its bits) or selection by bits, and after the selection
+/// plus sum.
 ///
 /// Written as a list in the attribute `epilogue`, for example `"shift+residual+relu+bits"`. Each of
-/// scale, shift, residual and mask takes one more operand, in this order; bits is one more result.
+/// scale, shift, residual, mask and sum takes one more operand, in this order; bits is one more result.
 public struct Epilogue: OptionSet, Sendable, Hashable {
   public let rawValue: Int
   public init(rawValue: Int) { self.rawValue = rawValue }
@@ -15,10 +16,12 @@ public struct Epilogue: OptionSet, Sendable, Hashable {
   public static let bits = Epilogue(rawValue: 16)
   /// Zero where a bit is clear: ReLU's backward pass.
   public static let mask = Epilogue(rawValue: 32)
+  /// What is added to the selected: the gradient that has arrived on other ways.
+  public static let sum = Epilogue(rawValue: 64)
 
   private static let names: [(Epilogue, String)] = [
     (.scale, "scale"), (.shift, "shift"), (.residual, "residual"), (.relu, "relu"),
-    (.bits, "bits"), (.mask, "mask"),
+    (.bits, "bits"), (.mask, "mask"), (.sum, "sum"),
   ]
 
   public init(_ text: String) throws {
@@ -36,6 +39,9 @@ public struct Epilogue: OptionSet, Sendable, Hashable {
     guard !result.contains(.bits) || result.contains(.relu) else {
       throw IRError("an epilogue with bits needs relu")
     }
+    guard !result.contains(.sum) || (result.contains(.mask) && !result.contains(.residual)) else {
+      throw IRError("an epilogue with sum needs mask, and no residual")
+    }
     self = result
   }
 
@@ -52,7 +58,7 @@ public struct Epilogue: OptionSet, Sendable, Hashable {
 
   static let spec = AttributeSpec("epilogue", .string, default: .string(""))
 
-  private static let withOperand: [Epilogue] = [.scale, .shift, .residual, .mask]
+  private static let withOperand: [Epilogue] = [.scale, .shift, .residual, .mask, .sum]
 
   public var operandCount: Int { Epilogue.withOperand.filter(contains).count }
 
@@ -69,8 +75,8 @@ public struct Epilogue: OptionSet, Sendable, Hashable {
     for (part, what) in [(Epilogue.scale, "scale"), (.shift, "shift")] {
       if let index = operandIndex(part, base: base) { try types.expect(index, vector, what) }
     }
-    if let index = operandIndex(.residual, base: base) {
-      try types.expect(index, type, "residual")
+    for (part, what) in [(Epilogue.residual, "residual"), (.sum, "sum")] {
+      if let index = operandIndex(part, base: base) { try types.expect(index, type, what) }
     }
     if let index = operandIndex(.mask, base: base) {
       try types.expect(index, TensorType(.bits, type.shape), "mask")
@@ -93,6 +99,7 @@ public struct Epilogue: OptionSet, Sendable, Hashable {
     if let shift = operand(.shift) { for i in y.indices { y[i] += shift[i % channels] } }
     if let residual = operand(.residual) { for i in y.indices { y[i] += residual[i] } }
     if let mask = operand(.mask) { for i in y.indices where mask[i] == 0 { y[i] = 0 } }
+    if let sum = operand(.sum) { for i in y.indices { y[i] += sum[i] } }
     guard contains(.relu) else { return [y] }
     let bits = y.map { $0 > 0 ? 1.0 : 0.0 }
     for i in y.indices where bits[i] == 0 { y[i] = 0 }

@@ -5,7 +5,10 @@
 func foldBatchNorm(_ graph: Graph) throws -> Graph {
   try eliminateDead(
     eliminateCommon(
-      absorbGradientScales(eliminateCommon(absorbScales(eliminateCommon(lowerBatchNorms(graph)))))))
+      absorbInputScales(
+        eliminateCommon(
+          absorbGradientScales(
+            eliminateCommon(absorbScales(eliminateCommon(lowerBatchNorms(graph)))))))))
 }
 
 /// batch_norm in evaluation mode -> batch_norm_fold, affine.
@@ -85,6 +88,47 @@ private func absorbGradientScales(_ graph: Graph) throws -> Graph {
         node.op, [rewriter.mapped(node.operands[0]), rewriter.mapped(dy)], node.attributes)
       rewriter.replace(
         node.results[0], by: try builder.emitOne("scale_filters", [dw, rewriter.mapped(scale)]))
+    } else {
+      try rewriter.copy(node)
+    }
+  }
+  return try rewriter.finish()
+}
+
+/// Batch norm and ReLU before a convolution: channel_scale(relu_grad(conv2d_input_grad(dy, w), y), s)
+/// -> relu_grad(conv2d_input_grad(dy, scale_filters(w, s) of the input channels), y).
+private func absorbInputScales(_ graph: Graph) throws -> Graph {
+  let staged = graph.withStages()
+  let definitions = graph.definitions
+  let reads = graph.readCounts
+  func producer(_ value: ValueID, _ op: String) -> Node? {
+    guard reads[value.index] == 1, let index = definitions[value.index],
+      graph.nodes[index].op == op
+    else { return nil }
+    return graph.nodes[index]
+  }
+  var scales: [ValueID: ValueID] = [:]  // by the input gradient that it goes into
+  var absorbed = Set<ValueID>()
+  for node in graph.nodes where node.op == "channel_scale" {
+    guard staged.stage(node.operands[1]) == .weights,
+      let relu = producer(node.operands[0], "relu_grad"),
+      let gradient = producer(relu.operands[0], "conv2d_input_grad")
+    else { continue }
+    scales[gradient.results[0]] = node.operands[1]
+    absorbed.insert(node.results[0])
+  }
+  var rewriter = try Rewriter(graph)
+  for node in graph.nodes {
+    if let scale = scales[node.results[0]] {
+      let filters = try rewriter.builder.emitOne(
+        "scale_filters", [rewriter.mapped(node.operands[1]), rewriter.mapped(scale)],
+        ["axis": .int(1)])
+      rewriter.replace(
+        node.results[0],
+        by: try rewriter.builder.emitOne(
+          node.op, [rewriter.mapped(node.operands[0]), filters], node.attributes))
+    } else if absorbed.contains(node.results[0]) {
+      rewriter.replace(node.results[0], by: try rewriter.mapped(node.operands[0]))
     } else {
       try rewriter.copy(node)
     }

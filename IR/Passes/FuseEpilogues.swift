@@ -68,7 +68,7 @@ private struct EpilogueFusion {
   private func capability(_ op: String) -> (base: Int, parts: Epilogue)? {
     switch op {
     case "conv2d", "conv2d_input_grad", "linear", "linear_input_grad":
-      (2, [.shift, .residual, .relu, .bits, .mask])
+      (2, [.shift, .residual, .relu, .bits, .mask, .sum])
     case "batch_norm": (5, [.residual, .relu, .bits])
     case "pointwise": (1, [.scale, .shift, .residual, .relu, .bits, .mask])
     default: nil
@@ -78,7 +78,8 @@ private struct EpilogueFusion {
   private func merge(_ producer: Node, _ consumer: Node, slot: Int) throws -> Node? {
     guard let (base, parts) = capability(producer.op) else { return nil }
     let first = try Epilogue.of(producer.attributes)
-    let second = try Epilogue.of(consumer.attributes)
+    var second = try Epilogue.of(consumer.attributes)
+    if second == .residual, first.contains(.mask), !first.contains(.residual) { second = .sum }
     guard second.isSubset(of: parts), first.precedes(second),
       graph.stage(producer.results[0]) == graph.stage(consumer.results[0]),
       graph.type(producer.results[0]) == graph.type(consumer.results[0])
@@ -116,7 +117,8 @@ extension Epilogue {
   /// epilogue.
   fileprivate func precedes(_ later: Epilogue) -> Bool {
     if isEmpty || later.isEmpty { return true }
-    if contains(.relu) || contains(.mask) { return false }
+    if contains(.relu) || contains(.sum) { return false }
+    if contains(.mask) || later.contains(.sum) { return contains(.mask) && later == .sum }
     return rawValue < (later.rawValue & -later.rawValue)
   }
 }

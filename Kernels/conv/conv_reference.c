@@ -28,7 +28,8 @@ void clat_finish_reference(const clat_epilogue *e, int64_t pixel, int n, double 
   uint8_t *bits = e->relu && e->relu_bits ? e->relu_bits + pixel * ((e->channels + 7) / 8) : NULL;
   float y = (float)sum;
   if (e->bias) y += e->bias[n];
-  if (e->residual) y += e->residual[pixel * e->residual_stride + n];
+  const float residual = e->residual ? e->residual[pixel * e->residual_stride + n] : 0;
+  if (e->residual && !e->residual_last) y += residual;
   if (e->relu) {
     if (bits && n % 8 == 0) bits[n / 8] = 0;
     if (bits) bits[n / 8] |= (uint8_t)((y > 0) << (n % 8));
@@ -36,6 +37,7 @@ void clat_finish_reference(const clat_epilogue *e, int64_t pixel, int n, double 
   } else if (e->mask_bits && !bit(e->mask_bits, pixel, e->channels, n)) {
     y = 0;
   }
+  if (e->residual && e->residual_last) y += residual;
   e->y[pixel * e->y_stride + n] = y;
 }
 

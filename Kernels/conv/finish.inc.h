@@ -1,6 +1,6 @@
 // The epilogue of one pixel, shared by the ways to sum it.
 
-/// Bias, residual, ReLU or mask, and the store, of one pixel's `lanes` channels from channel n on.
+/// Bias, residual, ReLU or mask, residual at the last, and the store, of one pixel's `lanes` channels from channel n on.
 INLINE void finish_panel(const clat_epilogue *e, int64_t pixel, int n, int lanes, v16 *sums) {
   const int64_t bit_bytes = (e->channels + 7) / 8;
   v16 s = *sums, t;
@@ -8,26 +8,28 @@ INLINE void finish_panel(const clat_epilogue *e, int64_t pixel, int n, int lanes
     load_lanes(&t, e->bias + n, lanes);
     s += t;
   }
-  if (e->residual) {
-    load_lanes(&t, e->residual + pixel * e->residual_stride + n, lanes);
-    s += t;
-  }
+  if (e->residual) load_lanes(&t, e->residual + pixel * e->residual_stride + n, lanes);
+  if (e->residual && !e->residual_last) s += t;
   if (e->relu) {
     const uint32_t bits = relu16(&s);
     if (e->relu_bits) store_bits(e->relu_bits + pixel * bit_bytes + (n >> 3), bits, lanes);
   } else if (e->mask_bits) {
     select16(&s, load_bits(e->mask_bits + pixel * bit_bytes + (n >> 3), lanes));
   }
+  if (e->residual && e->residual_last) s += t;
   store_lanes(e->y + pixel * e->y_stride + n, &s, lanes);
 }
 
 /// Runs `statement` with `usual`, the epilogue, of which the compiler knows whether it adds a
-/// residual, and whether it ends in ReLU, a mask or neither, so that no pixel asks for that.
+/// residual and when, and whether it ends in ReLU, a mask or neither, so that no pixel asks for that.
 #define FINISH_USUAL(epilogue, statement)                               \
   do {                                                                  \
     clat_epilogue known = *(epilogue);                                  \
     const clat_epilogue *usual = &known;                                \
-    if (known.relu) {                                                   \
+    if (known.residual && known.residual_last && known.mask_bits) {     \
+      known.relu = 0, known.residual_last = 1;                          \
+      statement;                                                        \
+    } else if (known.relu) {                                            \
       known.relu = 1;                                                   \
       FINISH_RESIDUAL(statement);                                       \
     } else if (known.mask_bits) {                                       \
@@ -39,6 +41,7 @@ INLINE void finish_panel(const clat_epilogue *e, int64_t pixel, int n, int lanes
     }                                                                   \
   } while (0)
 #define FINISH_RESIDUAL(statement) \
+  known.residual_last = 0;         \
   if (known.residual) {            \
     statement;                     \
   } else {                         \

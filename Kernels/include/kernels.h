@@ -90,8 +90,9 @@ typedef struct {
 #define CLAT_PANEL 16 // output channels of one panel of packed weights, for every instruction set
 
 /// What a convolution does with its sums, in this order: + bias[channel], + residual[pixel], then ReLU (and its bits to
-/// relu_bits), or select by mask_bits (0 where the bit is clear), and the store to y. Every pointer but y may be NULL. relu
-/// and mask_bits exclude each other. y may alias residual.
+/// relu_bits), or select by mask_bits (0 where the bit is clear), and the store to y. With residual_last the residual is
+/// added after the selection. Every pointer but y may be NULL. relu excludes mask_bits and residual_last. y may alias
+/// residual.
 typedef struct {
   int32_t channels; // of y
   int32_t y_stride, residual_stride;
@@ -100,6 +101,7 @@ typedef struct {
   int32_t relu;
   uint8_t *relu_bits;
   const uint8_t *mask_bits;
+  int32_t residual_last;
 } clat_epilogue;
 
 /// Units: images. y[p] = epilogue(sum over taps and input channels of x[in(p, tap)] * w[tap]).
@@ -364,9 +366,11 @@ typedef struct {
   float *scale, *shift;
 } clat_batch_norm_fold_args;
 
-/// Units: filters (output channels). y[filter][...] = w[filter][...] * scale[filter].
+/// Units: filters (output channels). y[filter][...] = w[filter][...] * scale[filter], or, where taps is positive,
+/// y[filter][channel][tap] = w[filter][channel][tap] * scale[channel].
 typedef struct {
   int32_t filters, elements; // elements of one filter
+  int32_t taps;
   const float *w, *scale;
   float *y;
 } clat_scale_filters_args;

@@ -80,9 +80,26 @@ void CLAT_KERNEL(batch_norm_stats)(const void *args, int64_t begin, int64_t end,
   }
 }
 
+/// By input channel: the scales of a range of elements, spread over the taps, serve all filters.
+static void scale_channels(clat_scale_filters_args a, int64_t begin, int64_t end, float *scales) {
+  const int64_t block = CLAT_SCRATCH_BYTES / (int64_t)sizeof(float);
+  for (int64_t first = 0; first < a.elements; first += block) {
+    const int64_t count = a.elements - first < block ? a.elements - first : block;
+    for (int64_t i = 0; i < count; i++) scales[i] = a.scale[(first + i) / a.taps];
+    for (int64_t filter = begin; filter < end; filter++) {
+      const float *w = a.w + filter * a.elements + first;
+      float *y = a.y + filter * a.elements + first;
+      FOR_LANES(i, count, store(y + i, load(w + i, n) * load(scales + i, n), n));
+    }
+  }
+}
+
 void CLAT_KERNEL(scale_filters)(const void *args, int64_t begin, int64_t end, void *scratch) {
-  (void)scratch;
   const clat_scale_filters_args a = *(const clat_scale_filters_args *)args;
+  if (a.taps > 0) {
+    scale_channels(a, begin, end, scratch);
+    return;
+  }
   for (int64_t filter = begin; filter < end; filter++) {
     const float *w = a.w + filter * a.elements;
     float *y = a.y + filter * a.elements;

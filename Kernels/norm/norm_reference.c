@@ -60,7 +60,7 @@ void clat_scale_filters_reference(const void *args, int64_t begin, int64_t end, 
   const clat_scale_filters_args *a = args;
   for (int64_t f = begin; f < end; f++) {
     for (int64_t i = f * a->elements; i < (f + 1) * a->elements; i++) {
-      a->y[i] = a->w[i] * a->scale[f];
+      a->y[i] = a->w[i] * a->scale[a->taps > 0 ? i % a->elements / a->taps : f];
     }
   }
 }

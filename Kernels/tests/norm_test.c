@@ -238,12 +238,19 @@ static void fold_case(int C) {
   release_guarded();
 }
 
-static void scale_filters_case(int filters, int elements) {
+/// By filter, or, with taps, by input channel.
+static void scale_filters_case(int filters, int channels, int taps) {
+  const int elements = channels * (taps > 0 ? taps : 1);
   const int64_t count = (int64_t)filters * elements;
-  clat_scale_filters_args a = {filters, elements, random_floats(count), random_floats(filters),
+  clat_scale_filters_args a = {filters,
+                               elements,
+                               taps,
+                               random_floats(count),
+                               random_floats(taps > 0 ? channels : filters),
                                random_floats(count)};
   double *want = doubles(count);
-  for (int64_t i = 0; i < count; i++) want[i] = (double)a.w[i] * a.scale[i / elements];
+  for (int64_t i = 0; i < count; i++) 
+    want[i] = (double)a.w[i] * a.scale[taps > 0 ? i % elements / taps : i / elements];
   output out = floats_out(a.y, count, want, 1e-6);
   sweep("scale_filters", &a, filters, &out, 1);
   release_guarded();
@@ -286,7 +293,8 @@ int main(void) {
         for (int alias = 0; alias < 3; alias++) grad_apply_case(shapes[i], masked, alias);
       }
       fold_case(shapes[i].channels);
-      scale_filters_case(shapes[i].images, shapes[i].channels);
+      for (int taps = 0; taps < 10; taps += 3)
+        scale_filters_case(shapes[i].images, shapes[i].channels, taps);
     }
   }
   running_in_place();

@@ -25,8 +25,9 @@ struct ConvolutionEpilogue {
       parts.operandIndex(part, base: 2).map { lowering.operand($0, sliced: sliced) }
     }
     bias = add(read(.shift, sliced: false))
-    residual = add(read(.residual, sliced: true)?.strided)
-    if let operand = parts.operandIndex(.residual, base: 2) {
+    let added = parts.contains(.sum) ? Epilogue.sum : .residual
+    residual = add(read(added, sliced: true)?.strided)
+    if let operand = parts.operandIndex(added, base: 2) {
       lowering.mayOverwrite(operand: operand, result: 0)
     }
     mask = add(read(.mask, sliced: true))
@@ -41,6 +42,7 @@ struct ConvolutionEpilogue {
     clat_epilogue(
       channels: Int32(channels), y_stride: at.stride(base), residual_stride: at.stride(residual),
       y: at.f32(base), bias: at.f32(bias), residual: at.f32(residual),
-      relu: parts.contains(.relu) ? 1 : 0, relu_bits: at.u8(bits), mask_bits: at.u8(mask))
+      relu: parts.contains(.relu) ? 1 : 0, relu_bits: at.u8(bits), mask_bits: at.u8(mask),
+      residual_last: parts.contains(.sum) ? 1 : 0)
   }
 }

@@ -18,6 +18,7 @@ extension LoweringRules {
     "scale_filters": { lowering in
       let type = lowering.operandTypes[0]
       let filters = type.shape[0]
+      let taps = lowering.attributes.int("axis") == 0 ? 0 : type.shape.dropFirst(2).reduce(1, *)
       lowering.call(
         "scale_filters", units: filters,
         [
@@ -26,8 +27,8 @@ extension LoweringRules {
       ) { at in
         ArgumentBlock(
           clat_scale_filters_args(
-            filters: Int32(filters), elements: Int32(type.count / filters), w: at.f32(0),
-            scale: at.f32(1), y: at.f32(2)))
+            filters: Int32(filters), elements: Int32(type.count / filters), taps: Int32(taps),
+            w: at.f32(0), scale: at.f32(1), y: at.f32(2)))
       }
     },
   ]

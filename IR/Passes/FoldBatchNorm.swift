@@ -112,7 +112,8 @@ private func absorbInputScales(_ graph: Graph) throws -> Graph {
   for node in graph.nodes where node.op == "channel_scale" {
     guard staged.stage(node.operands[1]) == .weights,
       let relu = producer(node.operands[0], "relu_grad"),
-      let gradient = producer(relu.operands[0], "conv2d_input_grad")
+      let gradient = producer(relu.operands[0], "conv2d_input_grad"),
+      gradient.attributes.int("groups") == 1
     else { continue }
     scales[gradient.results[0]] = node.operands[1]
     absorbed.insert(node.results[0])

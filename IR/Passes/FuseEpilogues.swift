@@ -79,7 +79,11 @@ private struct EpilogueFusion {
     guard let (base, parts) = capability(producer.op) else { return nil }
     let first = try Epilogue.of(producer.attributes)
     var second = try Epilogue.of(consumer.attributes)
-    if second == .residual, first.contains(.mask), !first.contains(.residual) { second = .sum }
+    if second == .residual, first.contains(.mask), !first.contains(.residual),
+      producer.attributes.int("groups") <= 1
+    {
+      second = .sum
+    }
     guard second.isSubset(of: parts), first.precedes(second),
       graph.stage(producer.results[0]) == graph.stage(consumer.results[0]),
       graph.type(producer.results[0]) == graph.type(consumer.results[0])

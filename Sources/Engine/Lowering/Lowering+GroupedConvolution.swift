@@ -28,7 +28,7 @@ extension LoweringRules {
             out: clat_epilogue(
               channels: Int32(channels.out), y_stride: stride, residual_stride: 0,
               y: at.f32(2, from: group * channels.out), bias: nil, residual: nil, relu: 0,
-              relu_bits: nil, mask_bits: nil)))
+              relu_bits: nil, mask_bits: nil, residual_last: 0)))
       }
     }
     if let sums {

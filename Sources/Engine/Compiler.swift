@@ -36,7 +36,7 @@ public enum Compiler {
   ) throws -> Result {
     guard options.threads > 0 else { throw IRError("a program needs at least one thread") }
     var (compiled, seconds) = try options.passes.run(
-      graph, Pipeline.passes(request, threads: options.threads), onPrint: onPrint)
+      graph, Pipeline.passes(request), onPrint: onPrint)
     try Verifier.verify(compiled, level: .selected(executableOperations))
     var program: Program?
     let duration = try ContinuousClock().measure {

@@ -93,16 +93,6 @@ public enum FilterTransforms: String, Sendable, CaseIterable {
     }
     return transforms
   }
-
-  /// Transient where a thread has the tiles to pay for the transforms, and stored ones would not
-  /// stay in its cache (decision 0008).
-  static func choose(
-    _ shape: ConvolutionShape, _ algorithm: ConvolutionAlgorithm, threads: Int
-  ) -> FilterTransforms {
-    let bytes = algorithm.points * 4 * shape.inChannels * shape.outChannels
-    let tiles = shape.images * algorithm.tiles(shape)
-    return bytes > 4 << 20 && tiles >= 32 * threads ? .transient : .stored
-  }
 }
 
 /// What the user wants of the choice: the cheapest algorithm, or one wherever it can serve.

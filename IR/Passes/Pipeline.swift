@@ -3,9 +3,7 @@
 /// What follows them works on the program: schedule, in-place aliasing, memory plan, partition,
 /// barriers.
 public enum Pipeline {
-  ///
-  /// - Parameter threads: that the program is for. Results do not depend on it.
-  public static func passes(_ request: CompileRequest, threads: Int = 1) -> [Pass] {
+  public static func passes(_ request: CompileRequest) -> [Pass] {
     [
       Pass("canonicalize", level: .graph, canonicalize),
       Pass("insertTaps", level: .graph) { try insertTaps($0, names: request.taps) },
@@ -19,7 +17,7 @@ public enum Pipeline {
       Pass("fuseEpilogues", level: .differentiated, fuseEpilogues),
       Pass("fuseElementwise", level: .differentiated, fuseElementwise),
       Pass("selectKernels", level: .differentiated) {
-        try selectKernels($0, request.convolution, threads: threads)
+        try selectKernels($0, request.convolution)
       },
     ]
   }

@@ -5,35 +5,7 @@
 
 #define WINOGRAD_ROOM (7 << 20) // bytes of a block's transforms
 #define WINOGRAD_WIDE 32        // input channels whose products leave time to prefetch
-#ifndef WINOGRAD_DEPTH
 #define WINOGRAD_DEPTH 128      // input channels whose filters are transformed at a time
-#endif
-
-/// Rows of cache lines that are asked for little by little, while products keep the core busy.
-typedef struct {
-  const float *row;
-  int64_t stride, lines; // floats to the next row, lines of a row
-  int64_t line, left;    // the next line of the row, lines that are left
-  int64_t quota;         // lines that are asked for at a time
-} line_stream;
-
-/// To be asked for in `calls` calls.
-INLINE line_stream stream_lines(const float *row, int64_t rows, int64_t stride, int64_t lines,
-                                int64_t calls) {
-  return (line_stream){row, stride, lines, 0, rows * lines, (rows * lines + calls - 1) / calls};
-}
-
-INLINE void ask_lines(line_stream *s) {
-  int64_t wanted = min64(s->quota, s->left);
-  s->left -= wanted;
-  while (wanted > 0) {
-    const int64_t count = min64(wanted, s->lines - s->line);
-    const float *from = s->row + s->line * 16;
-    for (int64_t i = 0; i < count; i++) __builtin_prefetch(from + i * 16, 0, 2);
-    wanted -= count, s->line += count;
-    if (s->line == s->lines) s->line = 0, s->row += s->stride;
-  }
-}
 
 typedef struct winograd_block winograd_block;
 
@@ -58,7 +30,6 @@ struct winograd_block {
   int64_t depth;        // input channels that are multiplied at a time
   int64_t row;          // floats from one row of inputs to the next
   int64_t part;         // floats of the inputs of `depth` channels
-  line_stream streams[4]; // y, residual, filters, inputs
   float *inputs;        // [part][point][tile][row of the point][channel]
   float *sums;          // [point][tile][row of the point][TILE_PANELS * 16]
   float *filters;       // [point][panel][channel][16]
@@ -84,84 +55,88 @@ INLINE float *input_part(const winograd_block *g, int64_t k) {
   return g->inputs + k / g->depth * g->part;
 }
 
-/// Asks for what the epilogue of `panels` panels from channel n on will touch of a tensor. Tiles in
-/// order cover the pixels nearly in order.
-INLINE line_stream epilogue_lines(const winograd_block *g, const float *y, int64_t stride,
-                                  int64_t count, int n, int panels, int64_t calls) {
+/// Asks, at the i-th of `calls` tiles that multiply a group of panels, for its share of what the
+/// epilogue touches. Tiles in order cover the pixels nearly in order.
+INLINE void prefetch_share(const winograd_block *g, int64_t count, int n, int panels, int64_t i,
+                           int64_t calls) {
   const clat_winograd_args *a = g->a;
+  const clat_epilogue *e = &a->out;
   const int64_t pixels = g->algorithm->side * g->algorithm->side;
   const int64_t first = g->grid.first_image * a->out_height * a->out_width + g->start * pixels;
-  const int64_t rows = y && a->in_channels >= WINOGRAD_WIDE ? count * pixels : 0;
-  return stream_lines(y + (rows ? first * stride + n : 0), rows, stride, panels, calls);
+  for (int64_t p = count * pixels * i / calls; p < count * pixels * (i + 1) / calls; p++)
+    for (int panel = 0; panel < panels; panel++) {
+      __builtin_prefetch(e->y + (first + p) * e->y_stride + n + panel * 16, 1, 2);
+      if (e->residual)
+        __builtin_prefetch(e->residual + (first + p) * e->residual_stride + n + panel * 16, 0, 2);
+    }
 }
 
-/// And for the next block's inputs.
-INLINE line_stream input_lines(const winograd_block *g, int64_t count, int64_t calls) {
+/// Likewise, at the i-th of all panels' `calls`, for its share of the next block's inputs.
+INLINE void prefetch_next(const winograd_block *g, int64_t count, int64_t i, int64_t calls) {
   const clat_winograd_args *a = g->a;
   const int64_t image = a->in_height * a->in_width * (int64_t)a->x_stride,
                 tiles = g->grid.across * g->grid.down, first = g->start + count;
-  const int64_t lines = image * min64(g->block, g->grid.total - first) / tiles / 16;
+  const int64_t lines = image * min64(count, g->grid.total - first) / tiles / 16;
   const float *x = a->x + g->grid.first_image * image + first * image / tiles;
-  return stream_lines(x, a->in_channels >= WINOGRAD_WIDE ? 1 : 0, 0, lines, calls);
+  for (int64_t p = lines * i / calls; p < lines * (i + 1) / calls; p++)
+    __builtin_prefetch(x + p * 16, 0, 2);
 }
 
-/// And for the filters that are transformed after those of inputs from k on.
-INLINE line_stream filter_lines(const winograd_block *g, int64_t n, int panels, int64_t k,
-                                int64_t calls) {
+/// Likewise for its share of the filters that are transformed next.
+INLINE void prefetch_filters(const winograd_block *g, int64_t n, int panels, int64_t k, int64_t i,
+                             int64_t calls) {
   const filter_source *f = &g->source;
-  const int64_t row = f->in_channels * 9;
-  if (g->a->packed) return (line_stream){0};
-  if (k + g->depth < g->a->in_channels) k += g->depth;
-  else k = 0, n += panels * 16;
-  const int64_t across = panels * 16, rows = f->transpose ? g->depth : across,
-                lines = (f->transpose ? across : g->depth) * 9 / 16 + 1;
-  const float *first = f->weights + (f->transpose ? k * row + n * 9 : n * row + k * 9);
-  return stream_lines(first, rows, row, lines, calls);
+  const int64_t stride = f->in_channels * 9, next = k + g->depth < g->a->in_channels;
+  k = next ? k + g->depth : 0, n = next ? n : n + panels * 16;
+  const int64_t rows = f->transpose ? g->depth : panels * 16,
+                lines = (f->transpose ? panels * 16 : g->depth) * 9 / 16 + 1;
+  const float *first = f->weights + (f->transpose ? k * stride + n * 9 : n * stride + k * 9);
+  for (int64_t p = rows * lines * i / calls; p < rows * lines * (i + 1) / calls; p++)
+    __builtin_prefetch(first + p / lines * stride + p % lines * 16, 0, 2);
 }
 
 INLINE int64_t register_tiles(int64_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
 
-/// Calls of register tiles that multiply all tiles of a block with a group of panels' filters.
-static int64_t count_calls(const winograd_block *g, int64_t count) {
-  int64_t calls = 0;
-  for (int point = 0; point < g->algorithm->points; point++)
-    calls += register_tiles(count * g->algorithm->rows[point]);
-  return calls;
-}
-
-/// The next products of all tiles of the block, of a group of panels and of inputs from k on, point
-/// by point. A register tile may run into rows that mean nothing, or, at the first inputs, into the
-/// next point's sums, which come later.
-static void multiply_part(winograd_block *g, int64_t count, int panels, int64_t k,
-                          multiply_tile tile, int64_t plane) {
+/// The next products of all tiles of the block, of `panels` panels from channel n on and of inputs
+/// from k on, point by point. A register tile may run into rows that mean nothing, or, at the first
+/// inputs, into the next point's sums, which come later.
+static void multiply_part(const winograd_block *g, int64_t count, int n, int panels, int64_t k,
+                          const multiply_tile *first, int64_t weights_plane) {
   const uint8_t *rows_of = g->algorithm->rows;
-  const float *weights = tile.weights;
-  int64_t before = 0;
+  const int64_t channels = g->a->in_channels, width = panels * 16;
+  const int64_t parts = (channels + g->depth - 1) / g->depth, part = k / g->depth;
+  const int64_t groups = (g->a->out.channels + TILE_PANELS * 16 - 1) / (TILE_PANELS * 16);
+  const int64_t ahead = g->a->packed ? weights_plane : TILE_ROWS * g->row;
+  int64_t before = 0, each = 0;
+  for (int point = 0; point < g->algorithm->points; point++)
+    each += register_tiles(count * rows_of[point]);
+  int64_t call = part * each;
   for (int64_t point = 0; point < g->algorithm->points; before += rows_of[point++]) {
+    const float *x = input_part(g, k) + input_offset(g, point, before);
+    float *sums = g->sums + sum_offset(g, point, before);
+    multiply_tile tile = *first;
+    tile.weights += point * weights_plane;
+    // What is far: the next inputs, or the next point's stored filters, panel by panel.
+    tile.ahead = g->a->packed ? tile.weights + weights_plane : x + ahead;
     const int64_t rows = count * rows_of[point];
-    tile.x = input_part(g, k) + input_offset(g, point, before);
-    tile.sums = g->sums + sum_offset(g, point, before);
-    tile.weights = weights + point * plane;
-    // What is far: the inputs, or the next point's stored filters, panel by panel.
-    tile.ahead = g->a->packed ? tile.weights + plane : tile.x + TILE_ROWS * g->row;
-    const int64_t ahead = g->a->packed ? plane : TILE_ROWS * g->row;
-    for (int64_t at = 0; at < rows; at += TILE_ROWS, tile.ahead += ahead) {
-      if (g->a->packed && at == 2 * TILE_ROWS) tile.ahead += tile.panel_stride - 2 * plane;
-      for (int i = 0; i < 4; i++) ask_lines(&g->streams[i]);
+    for (int64_t at = 0; at < rows; at += TILE_ROWS, tile.ahead += ahead, call++) {
+      tile.x = x + at * g->row;
+      tile.sums = sums + at * width;
+      if (g->a->packed && at == 2 * TILE_ROWS) tile.ahead += tile.panel_stride - 2 * ahead;
+      if (channels >= WINOGRAD_WIDE) {
+        prefetch_share(g, count, n, panels, call, parts * each);
+        prefetch_next(g, count, n / (TILE_PANELS * 16) * parts * each + call,
+                      groups * parts * each);
+        if (!g->a->packed) prefetch_filters(g, n, panels, k, call - part * each, each);
+      }
       multiply_kernels[panels - 1][min64(TILE_ROWS, rows - at)](&tile);
-      tile.x += TILE_ROWS * g->row, tile.sums += TILE_ROWS * panels * 16;
     }
   }
 }
 
 /// The products of all tiles of the block with `panels` panels from channel n on.
-static void multiply_tiles(winograd_block *g, int64_t count, int n, int panels) {
+static void multiply_tiles(const winograd_block *g, int64_t count, int n, int panels) {
   const clat_winograd_args *a = g->a;
-  const int64_t parts = (a->in_channels + g->depth - 1) / g->depth;
-  const int64_t calls = count_calls(g, count);
-  g->streams[0] = epilogue_lines(g, a->out.y, a->out.y_stride, count, n, panels, parts * calls);
-  g->streams[1] = epilogue_lines(g, a->out.residual, a->out.residual_stride, count, n, panels,
-                                 parts * calls);
   for (int64_t k = 0; k < a->in_channels; k += g->depth) {
     const int64_t depth = min64(g->depth, a->in_channels - k);
     multiply_tile tile = {.x_stride = g->row, .steps = depth, .first = k == 0};
@@ -170,14 +145,14 @@ static void multiply_tiles(winograd_block *g, int64_t count, int n, int panels) 
       tile.weights = a->packed + n / 16 * g->algorithm->points * plane;
       tile.panel_stride = g->algorithm->points * plane;
     } else {
-      tile.weights = g->filters, tile.panel_stride = depth * 16;
+      tile.weights = g->filters;
+      tile.panel_stride = depth * 16;
       plane = panels * depth * 16 + 16;
       for (int p = 0; p < panels; p++)
         g->algorithm->filters(&g->source, n + p * 16, k, depth, g->filters + p * depth * 16,
                               plane);
     }
-    g->streams[2] = filter_lines(g, n, panels, k, calls);
-    multiply_part(g, count, panels, k, tile, plane);
+    multiply_part(g, count, n, panels, k, &tile, plane);
   }
 }
 
@@ -224,9 +199,7 @@ static winograd_block plan_blocks(const winograd_algorithm *algorithm, const cla
   g.row = a->packed ? transform_row(g.depth) : g.depth;
   const int64_t row = parts * g.row + TILE_PANELS * 16, bytes = algorithm->products * row * 4;
   const int64_t slack = (TILE_ROWS - 1) * row * 4; // of the last register tile
-  // More tiles where each block transforms the filters again.
-  const int64_t tiles = a->packed ? algorithm->tiles : 2 * algorithm->tiles;
-  const int64_t room = min64(tiles, (WINOGRAD_ROOM - slack) / bytes);
+  const int64_t room = min64(algorithm->tiles, (WINOGRAD_ROOM - slack) / bytes);
   const int64_t unit = room < TILE_ROWS ? 1 : TILE_ROWS, most = max64(1, room / unit);
   const int64_t units = (g.grid.total + unit - 1) / unit,
                 blocks = max64(1, (units + most - 1) / most);
@@ -242,13 +215,10 @@ static winograd_block plan_blocks(const winograd_algorithm *algorithm, const cla
 static void run_blocks(const winograd_algorithm *algorithm, const clat_winograd_args *a,
                        int64_t begin, int64_t end, void *scratch) {
   winograd_block g = plan_blocks(algorithm, a, begin, end, scratch);
-  const int64_t parts = (a->in_channels + g.depth - 1) / g.depth;
   for (g.start = 0; g.start < g.grid.total; g.start += g.block) {
     const int64_t count = min64(g.block, g.grid.total - g.start);
     for (int64_t i = 0; i < count; i++)
       for (int64_t k = 0; k < a->in_channels; k += g.depth) algorithm->transform(&g, i, k);
-    const int64_t groups = (a->out.channels + TILE_PANELS * 16 - 1) / (TILE_PANELS * 16);
-    g.streams[3] = input_lines(&g, count, groups * parts * count_calls(&g, count));
     for (int n = 0; n < a->out.channels; n += TILE_PANELS * 16) {
       const int panels = (int)min64(TILE_PANELS, (a->out.channels - n + 15) / 16);
       multiply_tiles(&g, count, n, panels);

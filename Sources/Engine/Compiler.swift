@@ -45,7 +45,7 @@ public enum Compiler {
       throw IRError("a program needs at least one thread and image")
     }
     var (compiled, seconds) = try options.passes.run(
-      graph, Pipeline.passes(request, threads: options.threads), onPrint: onPrint)
+      graph, Pipeline.passes(request), onPrint: onPrint)
     try Verifier.verify(compiled, level: .selected(executableOperations))
     var program: Program?
     let duration = try ContinuousClock().measure {

@@ -87,8 +87,7 @@ struct InspectCommand: ParsableCommand {
 
   private func optimized(_ graph: Graph, _ request: CompileRequest) throws -> Graph {
     let manager = PassManager(printAfter: Set(printAfter), stopAfter: stopAfter)
-    let passes = Pipeline.passes(request, threads: try threading.resolve())
-    let (result, seconds) = try manager.run(graph, passes) { pass, graph in
+    let (result, seconds) = try manager.run(graph, Pipeline.passes(request)) { pass, graph in
       try? Output.write("// after \(pass)\n\(graph.text)")
     }
     reportTimes(seconds)

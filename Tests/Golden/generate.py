@@ -56,14 +56,14 @@ NETWORK_CASES = {
     "rawrn-4": Case("rawrn-70-16", {"depths": "2/3/1", "width": 8, "stem": 6}, 2, 16, 1),
     "vgg16-8": Case("vgg16", {"width": 8}, 4, 32, 1),
     "vgg19-8": Case("vgg19", {"width": 8}, 4, 32, 2),
-    "vgg16-mlp-4": Case("vgg16-mlp", {"width": 4, "hidden": 24}, 4, 32, 4),
-    "vgg19-mlp-4": Case("vgg19-mlp", {"width": 4, "hidden": 24}, 4, 32, 1),
+    "vgg16-mlp-4": Case("vgg16-mlp", {"width": 4, "hidden": 24, "dropout": 0.0}, 4, 32, 4),
+    "vgg19-mlp-4": Case("vgg19-mlp", {"width": 4, "hidden": 24, "dropout": 0.0}, 4, 32, 1),
     "densenet121-4": Case("densenet121", {"growth": 4}, 4, 16, 22, shift=1.0),
     "densenet121-imagenet-2": Case(
         "densenet121-imagenet", {"growth": 2}, 4, 64, 1, shift=1.0),
     "mnist-madry-4": Case("mnist-madry", {"width": 4, "hidden": 24}, 4, 28, 1, channels=1),
     "mnist-trades-4": Case(
-        "mnist-trades", {"width": 4, "hidden": 20}, 4, 28, 1, channels=1),
+        "mnist-trades", {"width": 4, "hidden": 20, "dropout": 0.0}, 4, 28, 1, channels=1),
 }
 ATTACK_CASES = {
     "small-cnn": Case("small-cnn", {}, 4, 32, 1),

@@ -35,7 +35,7 @@ class VGG(nn.Module):
     """VGG with batch norm; `features` is one flat sequence of conv, bn, relu and 2x2 max pool. With
     `hidden`, three linear layers follow, with dropout between them."""
 
-    def __init__(self, depth, width, hidden=None, dropout=0.0, classes=10):
+    def __init__(self, depth, width, hidden=None, dropout=0.5, classes=10):
         super().__init__()
         layers, cin = [], 3
         for stage in VGG_STAGES[depth]:
@@ -185,7 +185,7 @@ class TradesCNN(nn.Module):
     """For MNIST: twice two 3x3 convolutions without padding and a 2x2 max pool, then three linear
     layers with dropout after the first."""
 
-    def __init__(self, width, hidden, dropout=0.0, size=28, classes=10):
+    def __init__(self, width, hidden, dropout=0.5, size=28, classes=10):
         super().__init__()
         self.feature_extractor, self.classifier = nn.Module(), nn.Module()
         channels = [1, width, width, 2 * width, 2 * width]
@@ -226,7 +226,7 @@ def vgg(depth):
 
 
 def vgg_mlp(depth):
-    return lambda width=64, hidden=4096, dropout=0.0, **k: VGG(depth, width, hidden, dropout, **k)
+    return lambda width=64, hidden=4096, dropout=0.5, **k: VGG(depth, width, hidden, dropout, **k)
 
 
 def dm_wrn(depth=70, width=16, activation="silu", **k):
@@ -262,7 +262,8 @@ NETWORKS = {
     "densenet121-imagenet": lambda growth=32, **k: ImageNetDenseNet([6, 12, 24, 16], growth, **k),
     "small-cnn": lambda: SmallCNN(),
     "mnist-madry": lambda width=32, hidden=1024, **k: MadryCNN(width, hidden, **k),
-    "mnist-trades": lambda width=32, hidden=200, **k: TradesCNN(width, hidden, **k),
+    "mnist-trades": lambda width=32, hidden=200, dropout=0.5, **k: TradesCNN(
+        width, hidden, dropout, **k),
 }
 
 

@@ -16,7 +16,7 @@ import Testing
 
   /// Every family of the registry has a golden; wide networks of fixed size are sizes of others.
   @Test func everyNetworkHasAGolden() throws {
-    let covered = try Set(Golden.networks.map { try Golden("network-\($0)").model.spec.name })
+    let covered = try Set(Golden.all.map { try Golden("network-\($0)").model.spec.name })
     let sizes = ["wrn-28-10", "wrn-34-10", "wrn-70-16", "dm-wrn-28-10"]
     #expect(Set(Model.names).subtracting(covered) == Set(sizes))
   }

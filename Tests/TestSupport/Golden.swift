@@ -7,8 +7,14 @@ public struct Golden {
   public let file: GoldenFile
   public let model: Model
 
-  /// The networks with a file of their own: `resnet18-8` of `network-resnet18-8.safetensors`.
+  /// The networks to test: all, or those that the environment's ONLY lists, with commas.
   public static let networks: [String] = {
+    let only = ProcessInfo.processInfo.environment["ONLY"]?.split(separator: ",").map(String.init)
+    return all.filter { only?.contains($0) ?? true }
+  }()
+
+  /// The networks with a file of their own: `resnet18-8` of `network-resnet18-8.safetensors`.
+  public static let all: [String] = {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: GoldenFile.folder)) ?? []
     return files.filter { $0.hasPrefix("network-") && $0.hasSuffix(".safetensors") }
       .map { String($0.dropFirst("network-".count).dropLast(".safetensors".count)) }.sorted()

@@ -22,8 +22,8 @@ extension Architecture {
     },
     // Zhang et al. 2019 (TRADES), the published checkpoint's.
     Architecture(
-      name: "mnist-trades", parameters: [.width(32), .hidden(200)], initialization: .trades,
-      input: .mnist
+      name: "mnist-trades", parameters: [.width(32), .hidden(200), .dropout(0.5)],
+      initialization: .trades, input: .mnist
     ) { arguments, classes in
       let (width, hidden) = (arguments.int("width"), arguments.int("hidden"))
       return Sequential {
@@ -38,6 +38,7 @@ extension Architecture {
         Sequential("classifier") {
           Linear("fc1", features: hidden)
           ReLU()
+          Dropout(arguments.double("dropout"))
           Linear("fc2", features: hidden)
           ReLU()
           Linear("fc3", features: classes)
@@ -51,5 +52,10 @@ extension ArchitectureParameter {
   /// Features of hidden linear layers.
   static func hidden(_ value: Int) -> ArchitectureParameter {
     integer("hidden", 1...65536, default: value)
+  }
+
+  /// The rate between linear layers, in training.
+  static func dropout(_ value: Double) -> ArchitectureParameter {
+    fraction("dropout", default: value)
   }
 }

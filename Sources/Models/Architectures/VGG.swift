@@ -14,24 +14,22 @@ extension Architecture {
     }
     + ["vgg16", "vgg19"].map { name in
       Architecture(
-        name: "\(name)-mlp", parameters: [.width(64), .hidden(4096)]
+        name: "\(name)-mlp", parameters: [.width(64), .hidden(4096), .dropout(0.5)]
       ) { arguments, classes in
-        Sequential {
+        let hidden = arguments.int("hidden")
+        return Sequential {
           features(name, arguments.int("width"))
-          classifier(arguments.int("hidden"), classes)
+          Sequential("classifier") {
+            for _ in 0..<2 {
+              Linear(features: hidden)
+              ReLU()
+              Dropout(arguments.double("dropout"))
+            }
+            Linear(features: classes)
+          }
         }
       }
     }
-
-  private static func classifier(_ hidden: Int, _ classes: Int) -> Sequential {
-    Sequential("classifier") {
-      for index in [0, 3] {
-        Linear("\(index)", features: hidden)
-        ReLU()
-      }
-      Linear("6", features: classes)
-    }
-  }
 
   /// Convolutions by stage.
   private static let stages = ["vgg16": [2, 2, 3, 3, 3], "vgg19": [2, 2, 4, 4, 4]]

@@ -49,7 +49,7 @@ class VGGNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2),
+            nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True),
             nn.Conv2d(8, 12, 3, padding=1), nn.BatchNorm2d(12), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
         self.avgpool = nn.AdaptiveAvgPool2d(2)
         self.classifier = nn.Sequential(
@@ -78,20 +78,22 @@ class PreActNet(nn.Module):
 
 
 class MobileNet(nn.Module):
-    """Inverted residuals with gates, and activations of all kinds; no groups."""
+    """Inverted residuals with gates and convolutions in groups, padding that differs at the end,
+    activations of all kinds."""
 
     def __init__(self):
         super().__init__()
         self.stem = nn.Sequential(
-            nn.ZeroPad2d(1), nn.Conv2d(3, 8, 3, 2, bias=False), nn.BatchNorm2d(8), nn.ReLU6())
+            nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(3, 8, 3, 2, bias=False), nn.BatchNorm2d(8),
+            nn.ReLU6())
         self.body = nn.Sequential(
             nn.Conv2d(8, 12, 1, bias=False), nn.BatchNorm2d(12), nn.Hardswish(),
-            nn.Conv2d(12, 12, 3, padding=1), nn.GELU())
+            nn.Conv2d(12, 12, 3, padding=1, groups=12), nn.GELU())
         self.gate = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), nn.Conv2d(12, 4, 1), nn.SiLU(), nn.Conv2d(4, 12, 1),
             nn.Hardsigmoid())
         self.project = nn.Sequential(
-            nn.Conv2d(12, 8, 1), nn.LeakyReLU(0.1), nn.Softplus(), nn.GELU(approximate="tanh"))
+            nn.Conv2d(12, 8, 1, groups=4), nn.LeakyReLU(0.1), nn.Softplus(), nn.GELU(approximate="tanh"))
         self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(8, 10, bias=False))
 
     def forward(self, x):

@@ -82,6 +82,26 @@ import Testing
       model.allLayers.filter { $0.kind == .shortcut }.map(\.name) == ["conv1", "layer1.0.conv1"])
   }
 
+  /// Dropouts are part of the text, and of training alone.
+  @Test func dropout() throws {
+    let model = try Model(named: "dropped", imageShape: cifar, classes: 10) {
+      Conv2d("conv1", channels: 4, kernel: 3)
+      Dropout(0.25)
+      ReLU()
+      GlobalAvgPool()
+      Dropout()
+      Linear("linear", features: 10)
+    }
+    let copy = try reread(model)
+    // The inputs that dropouts draw from come in another place among the weights.
+    let nodes = try [copy, model].map { try emitted($0, .train).graph.nodes }
+    #expect(nodes[0].map(\.op) == nodes[1].map(\.op))
+    #expect(nodes[0].map(\.attributes) == nodes[1].map(\.attributes))
+    #expect(nodes[0].count { $0.op == "dropout" } == 2)
+    #expect(try emitted(copy, .eval).graph.nodes.allSatisfy { $0.op != "dropout" })
+    #expect(copy.flops() == model.flops())
+  }
+
   /// Gates are neither on the main path nor the end of the features that they scale.
   @Test func squeezeAndExcitation() throws {
     let model = try Model(named: "gated", imageShape: cifar, classes: 10) {

@@ -66,6 +66,9 @@ import Testing
   @Test(arguments: [
     ("mobile-legacy", ["silu": 1, "gelu": 1, "image_scale": 1, "leaky_relu": 1, "softplus": 1]),
     ("mobile-dynamo", ["silu": 1, "gelu": 2, "image_scale": 1, "leaky_relu": 1, "softplus": 1]),
+    ("mobile-legacy", ["clamp": 1, "hard_swish": 1, "hard_sigmoid": 1]),
+    ("vgg-training", ["dropout": 1, "batch_norm": 1, "max_pool": 2]),
+    ("vgg-legacy", ["dropout": 0, "batch_norm": 0]),
     ("resnet-a-legacy", ["subsample_pad": 1, "global_avg_pool": 1, "linear": 1]),
     ("resnet-a-dynamo", ["subsample_pad": 1, "global_avg_pool": 1, "linear": 1]),
     ("densenet-dynamo", ["concat": 3, "avg_pool": 1, "global_avg_pool": 1]),

@@ -18,7 +18,7 @@ public struct Dropout: Module {
       throw ModelError("a dropout's rate must be in [0, 1), is \(rate)")
     }
     let layer = context.nextDropout()
-    guard context.mode == .train, rate > 0 else { return x }
+    guard context.drawsDropouts, rate > 0 else { return x }
     let images = context.builder.type(x).shape[0]
     let ids = try context.builder.input("ids", .i32(images), .data)
     let stream = try context.builder.input("stream", .i32(4), .data)

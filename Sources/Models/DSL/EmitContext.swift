@@ -11,6 +11,8 @@ public final class EmitContext {
 
   public let builder: GraphBuilder
   public let mode: BatchNormMode
+  /// Whether dropouts are part of the graph: in training, and where a network is written.
+  let drawsDropouts: Bool
   var trace = Trace()
   private(set) var statistics: [Statistic] = []
   private var statisticIndex: [String: Int] = [:]
@@ -18,9 +20,10 @@ public final class EmitContext {
   /// What convolutions are here; `convolution` on the main path.
   private var branch = LayerInfo.Kind.convolution
 
-  init(builder: GraphBuilder, mode: BatchNormMode) {
+  init(builder: GraphBuilder, mode: BatchNormMode, keepsDropouts: Bool = false) {
     self.builder = builder
     self.mode = mode
+    drawsDropouts = keepsDropouts || mode == .train
   }
 
   /// Emits modules one after the other.

@@ -48,6 +48,11 @@ struct GraphModule: Module {
       attributes["mode"] = .string(context.mode.rawValue)
       context.trace.declareNorm(norm(node), of: operands[0])
     }
+    if node.op == "dropout" {
+      let y = try Dropout(attributes.float("rate")).emit(operands[0], context)
+      values[node.results[0]] = y
+      return context.trace.advance(operands[0], to: y)
+    }
     let results = try context.builder.emit(node.op, operands, attributes)
     for (old, new) in zip(node.results, results) { values[old] = new }
     if node.op == "batch_norm", context.mode == .train {

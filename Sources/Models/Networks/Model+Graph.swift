@@ -38,7 +38,7 @@ extension Model {
     builder.header("initialization", .string(architecture.initialization.name))
     builder.header("shortcuts", .string(shortcuts.joined(separator: ", ")))
     if let count = architecture.criticalCount { builder.header("critical", .int(count)) }
-    let context = EmitContext(builder: builder, mode: .eval)
+    let context = EmitContext(builder: builder, mode: .eval, keepsDropouts: true)
     let (height, width, channels) = imageShape
     let images = try builder.input("images", .f32(batch, height, width, channels), .data)
     builder.output("logits", try emit(images, context))

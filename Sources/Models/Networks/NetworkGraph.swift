@@ -47,7 +47,7 @@ public struct NetworkGraph: Sendable, Equatable {
     for input in graph.inputs where ![.data, .parameter, .buffer].contains(input.role) {
       throw ModelError("input \"\(input.name)\": a network has no input of role \(input.role)")
     }
-    let data = graph.inputs.filter { $0.role == .data }
+    let data = graph.inputs.filter { $0.role == .data && !isDropouts($0, graph) }
     guard data.count == 1 else {
       throw ModelError("a network has one input of role data, the images; found \(data.count)")
     }
@@ -56,6 +56,13 @@ public struct NetworkGraph: Sendable, Equatable {
       throw ModelError("input \"\(data[0].name)\": images are f32[N,H,W,C], found \(type)")
     }
     return data[0]
+  }
+
+  /// Whether an input is what dropouts draw from.
+  private static func isDropouts(_ input: GraphInput, _ graph: Graph) -> Bool {
+    let readers = graph.nodes.filter { $0.operands.contains(input.value) }
+    return graph.type(input.value).dtype == .i32 && readers.allSatisfy { $0.op == "dropout" }
+      && ["ids", "stream"].contains(input.name)
   }
 
   private static func logits(_ graph: Graph) throws -> ValueID {

@@ -32,6 +32,20 @@ extension Exporter {
     "gelu": {
       $0.unary($1, "Gelu", [.string("approximate", $1.attributes.bool("tanh") ? "tanh" : "none")])
     },
+    "clamp": { exporter, node in
+      let bounds = ["low", "high"].map { bound in
+        exporter.constant([Float(node.attributes.float(bound))], shape: [])
+      }
+      return exporter.add("Clip", [exporter.name(node.operands[0])] + bounds)
+    },
+    "hard_sigmoid": {
+      $0.unary($1, "HardSigmoid", [.float("alpha", 1.0 / 6), .float("beta", 0.5)])
+    },
+    "hard_swish": { $0.unary($1, "HardSwish") },
+    "dropout": { exporter, node in
+      let rate = exporter.constant([Float(node.attributes.float("rate"))], shape: [])
+      return exporter.add("Dropout", [exporter.name(node.operands[0]), rate])
+    },
     "silu": { exporter, node in
       exporter.add("Mul", [exporter.name(node.operands[0]), exporter.unary(node, "Sigmoid")])
     },
@@ -62,13 +76,12 @@ extension Exporter {
 
   private mutating func convolution(_ node: Node) throws -> String {
     let filters = graph.type(node.operands[1]).shape
-    let groups = graph.type(node.operands[0]).channels / filters[1]
     return try layer(
       node, "Conv",
       [
         .ints("kernel_shape", Array(filters[2...])), .ints("pads", pads(node)),
         .ints("strides", node.attributes.ints("stride")), .ints("dilations", [1, 1]),
-        .int("group", groups),
+        .int("group", node.attributes.int("groups")),
       ])
   }
 

@@ -24,7 +24,7 @@ struct Exporter {
     file.name = graph.name
     for input in graph.inputs {
       names[input.value] = input.name
-      guard input.role == .data else { continue }
+      guard input.role == .data, graph.type(input.value).rank == 4 else { continue }
       file.input.append(port(input.name, planar(graph.type(input.value).shape)))
     }
     let logits = graph.outputs[0]

@@ -20,17 +20,14 @@ extension Importer {
     },
     "Erf": { try $0.errorFunction($1) },
     "Clip": { try $0.clip($1) },
-    "HardSigmoid": {
-      let slope = Double($1.float("alpha", default: 0.2))
-      return try $0.hardSigmoid($1, slope: slope, shift: Double($1.float("beta", default: 0.5)))
-    },
-    "HardSwish": { try $0.hardSwish($1) },
+    "HardSigmoid": { try $0.hardSigmoid($1) },
+    "HardSwish": { try $0.activation($1, "hard_swish") },
     "Add": { try $0.sum($1, sign: 1) },
     "Sub": { try $0.sum($1, sign: -1) },
     "Mul": { try $0.product($1) },
     "Div": { try $0.quotient($1) },
     "Identity": { importer, node in .tensor(try node.tensor(0)) },
-    "Dropout": { importer, node in .tensor(try node.tensor(0)) },
+    "Dropout": { try $0.dropout($1) },
     "Cast": { try $0.cast($1) },
     "Softmax": { try $0.final($1) },
     "LogSoftmax": { try $0.final($1) },
@@ -85,38 +82,45 @@ extension Importer {
     return .tensor(x)
   }
 
-  private mutating func clip(_ node: OnnxNode) throws -> OnnxValue {
+  private func clip(_ node: OnnxNode) throws -> OnnxValue {
     let low = try bound(node, "min", 1), high = try bound(node, "max", 2)
     let x = try plain(node.tensor(0))
-    guard low.isFinite else { throw ModelError("a lower bound is expected") }
-    return tensor(try clipped(x, low, high))
+    if low == 0, high == .infinity { return tensor(try emit("relu", [x])) }
+    return tensor(try clamp(x, low, high))
   }
 
   private func bound(_ node: OnnxNode, _ name: String, _ input: Int) throws -> Double {
-    if node.has(name) { return Double(node.float(name, default: 0)) }
     let none = name == "min" ? -Double.infinity : .infinity
+    if node.has(name) { return Double(node.float(name, default: 0)) }
     return try node.constant(input)?.floats.first.map { Double($0) } ?? none
   }
 
-  /// low + relu(x - low) - relu(x - high).
-  private mutating func clipped(_ x: ValueID, _ low: Double, _ high: Double) throws -> ValueID {
-    let rising = try emit("relu", [affine(x, 1, -low)])
-    guard high < .infinity else { return try affine(rising, 1, low) }
-    let above = try emit("relu", [affine(x, 1, -high)])
-    let clipped = try emit("add", [rising, affine(above, -1, 0)])
-    return try affine(clipped, 1, low)
+  private func clamp(_ x: ValueID, _ low: Double, _ high: Double) throws -> ValueID {
+    let largest = Double(Float.greatestFiniteMagnitude)
+    return try emit(
+      "clamp", [x], ["low": .float(max(low, -largest)), "high": .float(min(high, largest))])
   }
 
-  private mutating func hardSigmoid(
-    _ node: OnnxNode, slope: Double, shift: Double
-  ) throws -> OnnxValue {
-    tensor(try clipped(affine(plain(node.tensor(0)), slope, shift), 0, 1))
-  }
-
-  /// x * clip(x / 6 + 1/2, 0, 1) (Howard et al. 2019).
-  private mutating func hardSwish(_ node: OnnxNode) throws -> OnnxValue {
+  /// max(0, min(1, slope * x + shift)).
+  private mutating func hardSigmoid(_ node: OnnxNode) throws -> OnnxValue {
+    let slope = Double(node.float("alpha", default: 0.2))
+    let shift = Double(node.float("beta", default: 0.5))
     let x = try plain(node.tensor(0))
-    return tensor(try emit("multiply", [x, clipped(affine(x, 1.0 / 6, 0.5), 0, 1)]))
+    if abs(slope - 1.0 / 6) < 1e-7, shift == 0.5 { return tensor(try emit("hard_sigmoid", [x])) }
+    return tensor(try clamp(affine(x, slope, shift), 0, 1))
+  }
+
+  /// Masks are drawn in training alone.
+  private mutating func dropout(_ node: OnnxNode) throws -> OnnxValue {
+    let x = try plain(node.tensor(0))
+    let given = try node.version < 12 ? nil : node.constant(1)?.floats.first
+    let rate = (given ?? node.float("ratio", default: 0.5)).shortest
+    if rate == 0 { return tensor(x) }
+    let ids = try builder.input("ids", .i32(batch), .data)
+    let stream = try builder.input("stream", .i32(4), .data)
+    defer { dropouts += 1 }
+    return tensor(
+      try emit("dropout", [x, ids, stream], ["rate": .float(rate), "layer": .int(dropouts)]))
   }
 
   // MARK: Arithmetic

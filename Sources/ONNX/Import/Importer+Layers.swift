@@ -29,15 +29,10 @@ extension Importer {
       throw ModelError("dilations are not supported")
     }
     let window = try Window(node, kernel: kernel, image: x)
-    var attributes: Attributes = [
+    let attributes: Attributes = [
       "stride": .ints(window.stride), "pad": .ints(window.pads(adding: x.form)),
+      "groups": .int(node.int("group", default: 1)),
     ]
-    let groups = node.int("group", default: 1)
-    if groups != 1 {
-      guard try OpRegistry.definition("conv2d").attributes.contains(where: { $0.name == "groups" })
-      else { throw ModelError("\(groups) groups; convolutions in groups are not supported") }
-      attributes["groups"] = .int(groups)
-    }
     let layer = WeightTable.module(node)
     let name = weights.name(filters, layer: layer, suffix: "weight")
     let weight = try parameter(name, filters.shape, filters.floats)

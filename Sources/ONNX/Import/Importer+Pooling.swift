@@ -18,19 +18,17 @@ extension Importer {
     if case .padded = x.form, op == "max_pool" {
       throw ModelError("zeros around the pixels would count in the maximum")
     }
-    let window = try Window(node, kernel: node.ints("kernel_shape") ?? [], image: x)
-    let y = try emit(
-      op, [imagesBelow(x)],
-      [
-        "kernel": .ints(window.kernel), "stride": .ints(window.stride),
-        "pad": .ints(window.pads(adding: x.form)),
-      ])
-    if node.int("ceil_mode", default: 0) != 0 {
-      guard builder.type(y).shape[1...2] == window.roundedUp(x)[...] else {
-        throw ModelError("ceil_mode is not supported where windows overlap the edge")
-      }
+    var window = try Window(node, kernel: node.ints("kernel_shape") ?? [], image: x)
+    if node.int("ceil_mode", default: 0) != 0, window.completesLast(x), op != "max_pool" {
+      throw ModelError("ceil_mode is not supported for means over windows that overlap the edge")
     }
-    return tensor(y)
+    return tensor(
+      try emit(
+        op, [imagesBelow(x)],
+        [
+          "kernel": .ints(window.kernel), "stride": .ints(window.stride),
+          "pad": .ints(window.pads(adding: x.form)),
+        ]))
   }
 
   private func averagePool(_ node: OnnxNode) throws -> OnnxValue {
@@ -110,11 +108,17 @@ struct Window {
     return pad[..<2] == pad[2...] ? Array(pad[..<2]) : pad
   }
 
-  /// The extents of the result where windows that begin within the image count.
-  func roundedUp(_ x: OnnxTensor) -> [Int] {
-    (0..<2).map { axis in
-      (x.shape[2 + axis] + pad[axis] + pad[2 + axis] - kernel[axis] + stride[axis] - 1)
-        / stride[axis] + 1
+  /// Pads the end so that a last window that begins within the image is whole (ceil_mode); false
+  /// where there is none.
+  mutating func completesLast(_ x: OnnxTensor) -> Bool {
+    let before = pad
+    for axis in 0..<2 {
+      let (extent, stride) = (x.shape[2 + axis], stride[axis])
+      let reach = extent + pad[axis] + pad[2 + axis] - kernel[axis]
+      let last = (reach + stride - 1) / stride * stride
+      guard reach > 0, last > reach, last < extent + pad[axis] else { continue }
+      pad[2 + axis] += last - reach
     }
+    return pad != before
   }
 }

@@ -11,6 +11,7 @@ struct Importer {
   var values: [String: OnnxValue] = [:]
   var weights = WeightTable()
   var notes: [String] = []
+  var dropouts = 0
   /// What a value is known to be beyond its own node, so that one node can stand for several.
   var origins: [ValueID: Origin] = [:]
   /// Numbers that calculated constants and weights may still hold, so that a small file does not
@@ -192,7 +193,7 @@ struct Importer {
 }
 
 extension Graph {
-  /// Without the nodes and inputs that no output needs, images excepted.
+  /// Without the nodes and inputs that no output needs, but with the images.
   fileprivate func withoutDeadNodes() -> Graph {
     var needed = Set(outputs.map(\.value))
     var graph = self
@@ -201,7 +202,7 @@ extension Graph {
       needed.formUnion(node.operands)
       return true
     }.reversed()
-    graph.inputs = inputs.filter { $0.role == .data || needed.contains($0.value) }
+    graph.inputs = inputs.filter { $0.name == "images" || needed.contains($0.value) }
     return graph.compacted()
   }
 }

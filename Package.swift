@@ -70,7 +70,9 @@ let package = Package(
     .testTarget(
       name: "EngineTests",
       dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS", "TestSupport"]),
-    .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "IR"]),
+    .testTarget(
+      name: "DatasetsTests", dependencies: ["Datasets", "Storage", "IR", "CImages"],
+      exclude: ["range_server.py"]),
     .testTarget(name: "StorageTests", dependencies: ["Storage"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "IR", "TestSupport"]),
     .testTarget(

@@ -40,7 +40,7 @@ for tests in Tests/*Tests; do
   case $tests in
   Tests/KernelTests) allow "$tests" Foundation Testing Kernels ;;
   *) allow "$tests" Foundation Glibc Synchronization Testing TestSupport IR Models ONNX Engine \
-    Eager Adversarial Datasets Storage COpenBLAS clat ;;
+    Eager Adversarial Datasets Storage CImages COpenBLAS clat ;;
   esac
 done
 # No C header but kernels.h is seen from Swift, and only team/ knows OpenMP.

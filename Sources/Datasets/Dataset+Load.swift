@@ -174,8 +174,11 @@ enum SourceKind {
     }
     let name = (path as NSString).lastPathComponent
     let found: String? =
-      if Gzip.matches(head) { "a gzip file" } else if head.starts(with: [0x93] + Array("NUMPY".utf8))
-      { "a NumPy array without labels" } else if head.starts(with: [0, 0, 8]) {
+      if Gzip.matches(head) {
+        "a gzip file"
+      } else if head.starts(with: [0x93] + Array("NUMPY".utf8)) {
+        "a NumPy array without labels"
+      } else if head.starts(with: [0, 0, 8]) {
         "an idx file; name its folder, which has images and labels"
       } else if ImageFolder.isImage(name) { "one image" } else { nil }
     if let found {

@@ -17,7 +17,7 @@ extension Trainer {
     let others = [
       MemoryFootprint.Part("data set", bytes: images.reduce(0) { $0 + $1.residentBytes }),
       MemoryFootprint.Part(
-        "batches ahead", bytes: BatchLoader.bytes(shape: data.train.shape, batchSize: batch)),
+        "batches ahead", bytes: 2 * BatchLoader.bytes(shape: data.train.shape, batchSize: batch)),
     ]
     return try phases(batch).map { try session.footprint($0, others: others) }
       .max { $0.bytes < $1.bytes } ?? MemoryFootprint([], others: others)

@@ -29,6 +29,8 @@ public final class Trainer {
   var state = TrainerState()
   /// The network as text, where it can be written: what a checkpoint brings to be evaluated by.
   public private(set) lazy var networkText = try? model.graph().graph.text
+  /// The loader of the coming epoch, once the last batches of this one are trained on.
+  private var loaderAhead: (epoch: Int, loader: BatchLoader)?
 
   /// A run from the recipe's weights.
   ///
@@ -110,10 +112,7 @@ public final class Trainer {
           epoch: epoch, epochs: recipe.totalEpochs, phase: recipe.phase(epoch: epoch),
           steps: plan.batchCount, firstStep: state.step,
           learningRate: rate(state.step, plan.batchCount))))
-    let loader = try BatchLoader(
-      dataset: data.mixed ?? data.train, plan: plan,
-      augmentation: recipe.data.augmentation(for: data.train), seed: recipe.seed,
-      epoch: state.epoch, startBatch: state.step)
+    let loader = try takeLoader(plan)
     guard try trainSteps(plan, loader, clock, shouldStop) else { return false }
     let report = finishedReport(plan, loader, clock)
     onEvent(.epochFinished(report))
@@ -137,10 +136,31 @@ public final class Trainer {
             epoch: state.epoch, step: state.step, steps: plan.batchCount, metrics: state.metrics,
             learningRate: rate, imagesPerSecond: clock.imagesPerSecond(state.metrics.images),
             seconds: clock.seconds, waitSeconds: loader.waitSeconds)))
+      if state.step + 1 == plan.batchCount { try loadAhead() }
       let every = recipe.checkpoint.everySteps
       if every > 0, state.step % every == 0, state.step < plan.batchCount { try saveCheckpoint() }
     }
     return true
+  }
+
+  private func makeLoader(_ plan: BatchPlan, epoch: Int, startBatch: Int) throws -> BatchLoader {
+    try BatchLoader(
+      dataset: data.mixed ?? data.train, plan: plan,
+      augmentation: recipe.data.augmentation(for: data.train), seed: recipe.seed, epoch: epoch,
+      startBatch: startBatch)
+  }
+
+  private func takeLoader(_ plan: BatchPlan) throws -> BatchLoader {
+    defer { loaderAhead = nil }
+    if let (epoch, loader) = loaderAhead, epoch == state.epoch, state.step == 0 { return loader }
+    return try makeLoader(plan, epoch: state.epoch, startBatch: state.step)
+  }
+
+  /// Starts on the next epoch's batches, so that its first step need not wait for them.
+  private func loadAhead() throws {
+    let next = state.epoch + 1
+    guard next < recipe.totalEpochs else { return }
+    loaderAhead = (next, try makeLoader(plan(epoch: next), epoch: next, startBatch: 0))
   }
 
   private func rate(_ step: Int, _ steps: Int) -> Double {

@@ -11,7 +11,7 @@ public struct Archive: Sendable {
   /// The folder of the files' addresses, with a slash at its end.
   public let address: String
   public let files: [File]
-  /// The folder that has the data afterwards: out of the archive, or for files that stay as they are.
+  /// The folder that has the data afterwards.
   public let folder: String
   /// Whether the files are tar archives, rather than read as they are.
   public let isPacked: Bool

@@ -27,7 +27,8 @@ struct ImageFolder {
     self.home = home
     var trees: [Split: Tree] = [:]
     for split in Split.allCases {
-      trees[split] = (Self.folders[split] ?? []).lazy
+      trees[split] =
+        (Self.folders[split] ?? []).lazy
         .compactMap { Self.tree(home + "/" + $0) }.first
     }
     if trees.isEmpty, let tree = Self.tree(home) {
@@ -126,7 +127,8 @@ extension ImageFolder {
       return try ImageFile.inspect(workspace, path)
     }
     let first = samples[0]
-    let isEven = first.width == first.height
+    let isEven =
+      first.width == first.height
       && samples.allSatisfy { ($0.width, $0.height) == (first.width, first.height) }
     let size = options.imageSize ?? (isEven ? first.width : 224)
     let isOwn = isEven && size == first.width

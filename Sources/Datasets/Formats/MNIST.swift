@@ -15,7 +15,8 @@ struct MNIST {
   init?(_ home: String) {
     func find(_ split: Split, _ kind: String) -> String? {
       let start = "\(home)/\(Self.prefixes[split] ?? "")-\(kind)"
-      let types = kind == "images" ? ["-idx3-ubyte", ".idx3-ubyte"] : ["-idx1-ubyte", ".idx1-ubyte"]
+      let types =
+        kind == "images" ? ["-idx3-ubyte", ".idx3-ubyte"] : ["-idx1-ubyte", ".idx1-ubyte"]
       return types.flatMap { [start + $0, start + $0 + ".gz"] }
         .first(where: FileManager.default.fileExists(atPath:))
     }
@@ -34,7 +35,8 @@ struct MNIST {
       let other = Self.prefixes[split == .train ? .test : .train] ?? ""
       throw DatasetError.missing(
         path: "\(home)/\(prefix)-images-idx3-ubyte",
-        expected: "the \(split.rawValue) split; only the \(other) files are here, whose last images "
+        expected:
+          "the \(split.rawValue) split; only the \(other) files are here, whose last images "
           + "can be the test split: --test-images N, or data.test_images in a recipe")
     }
     guard let labelFile = labels[split] else {
@@ -95,7 +97,9 @@ struct IDX {
     guard shape.dropFirst().allSatisfy({ $0 <= Self.mostSide }) else {
       throw damaged("extents \(shape), expected images of at most \(Self.mostSide) a side")
     }
-    let product = shape.reduce(1) { $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1 }
+    let product = shape.reduce(1) {
+      $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1
+    }
     data = bytes.dropFirst(4 + 4 * rank)
     guard data.count == product else {
       throw damaged("\(data.count) bytes behind the header, expected \(product) for \(shape)")

@@ -86,7 +86,8 @@ struct NPY {
         }
         let isNegative = isSigned && width < 8 && word >> (8 * UInt64(width) - 1) == 1
         guard !isNegative, word <= UInt64(most) else {
-          let value = isSigned
+          let value =
+            isSigned
             ? Int(truncatingIfNeeded: word << (64 - 8 * UInt64(width))) >> (64 - 8 * width)
             : Int(clamping: word)
           throw DatasetError.labelOutOfRange(

@@ -84,7 +84,8 @@ struct ByteImages: ImageSource {
     _ body: (UnsafePointer<UInt8>) -> Void
   ) throws {
     try withBytes { bytes in
-      let image = UnsafeRawBufferPointer(rebasing: bytes[(row * shape.count)...].prefix(shape.count))
+      let image = UnsafeRawBufferPointer(
+        rebasing: bytes[(row * shape.count)...].prefix(shape.count))
       let pixels = image.assumingMemoryBound(to: UInt8.self).baseAddress.unsafelyUnwrapped
       guard let region else { return body(pixels) }
       let picture = clat_image(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Datasets
 import Engine
 import Foundation
 import IR
@@ -21,12 +22,14 @@ struct ProfileCommand: ParsableCommand {
       once; where operands are still in a cache, more than 100 % of memory's limit is possible.
 
       With --recipe, trains the recipe's first steps on its data instead, keeps nothing, and \
-      prints how much of the time went by waiting for images.
+      prints how much of the time went by waiting for images. With --data, only reads the \
+      training split as training would, on one thread and on all, and prints images a second.
 
       EXAMPLES
         clat profile --model resnet18 --batch 128 --program attack
         clat profile --model resnet20 --program train --json
         clat profile --recipe recipes/imagenette-resnet18-pgd-at.yaml --set data.source=DIR
+        clat profile --data DIR --image-size 64
       """)
 
   @OptionGroup var network: StandaloneModelOptions
@@ -50,11 +53,17 @@ struct ProfileCommand: ParsableCommand {
   @Option(help: "Steps of the recipe that are measured, after one that is not.")
   var steps = 10
 
+  @Option(help: "A data set, of which only the reading is measured.")
+  var data: String?
+
+  @OptionGroup var reading: ReadingOptions
+
   @Flag(help: "Print JSON.")
   var json = false
 
   func run() throws {
     if let recipe { return try profileData(recipe) }
+    if let data { return try profileReading(data) }
     guard runs > 0 else { throw Failure.usage("--runs \(runs): expected at least 1") }
     let model = try network.make()
     var (graph, request) = try program.graph(
@@ -85,6 +94,13 @@ struct ProfileCommand: ParsableCommand {
     if recipe.threads == 0 || threading.threads != nil { recipe.threads = threads }
     Interruption.listen()
     let profile = try DataProfile(recipe, steps: steps)
+    if json { try Output.json(profile.json) } else { try Output.write(profile.text) }
+  }
+
+  private func profileReading(_ path: String) throws {
+    let dataset = try Dataset.load(path, split: .train, options: reading.options)
+    let threads = Set([1, threading.threads ?? Team.availableThreads]).sorted()
+    let profile = try ReadingProfile(dataset, batch: network.batch, threads: threads)
     if json { try Output.json(profile.json) } else { try Output.write(profile.text) }
   }
 }

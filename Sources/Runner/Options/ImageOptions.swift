@@ -22,7 +22,8 @@ struct DataOptions: ParsableArguments {
 
 /// How image files are read, and what is tested on where there is no test split.
 struct ReadingOptions: ParsableArguments {
-  @Option(help: "Side of the images that image files become; their own if square and equal, or 224.")
+  @Option(
+    help: "Side of the images that image files become; their own if square and equal, or 224.")
   var imageSize: Int?
 
   @Option(help: "Shorter side that image files are scaled to before their middle is cut out.")

@@ -58,7 +58,7 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
   }
 
   /// Relative cost of an image: multiply-adds, with those of transforms weighted by what they took
-  /// beside the products when measured (decisions 0004, 0006 and 0008).
+  /// beside the products when measured (decisions 0004, 0006 and 0010).
   func cost(_ shape: ConvolutionShape) -> Double {
     let multiplications =
       Double(products(shape)) * Double(shape.inChannels / shape.groups * shape.outChannels)

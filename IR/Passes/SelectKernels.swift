@@ -21,7 +21,7 @@ func selectKernels(_ graph: Graph, _ policy: ConvolutionPolicy) throws -> Graph 
 }
 
 /// Bytes that the stored transforms of a program may take: transient ones cost a tenth of a
-/// convolution's time, and less where stored ones would come from memory (decision 0008).
+/// convolution's time, and less where stored ones would come from memory (decision 0010).
 private let storedBytes = 256 << 20
 
 /// Plain filters and how an operation wants them packed: operations with the same share the value.

@@ -21,7 +21,8 @@ import Testing
   private func expectSame(_ results: (compiled: [String: [Double]], eager: [String: [Double]])) {
     #expect(Set(results.compiled.keys) == Set(results.eager.keys))
     for (name, eager) in results.eager {
-      expectClose(results.compiled[name], eager, relative: 1e-4, name)
+      // Fifty batch norms in training mode amplify rounding.
+      expectClose(results.compiled[name], eager, relative: 2e-4, name)
     }
   }
 

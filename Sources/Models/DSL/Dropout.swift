@@ -19,10 +19,20 @@ public struct Dropout: Module {
     }
     let layer = context.nextDropout()
     guard context.drawsDropouts, rate > 0 else { return x }
-    let images = context.builder.type(x).shape[0]
-    let ids = try context.builder.input("ids", .i32(images), .data)
-    let stream = try context.builder.input("stream", .i32(4), .data)
+    let (ids, stream) = try Dropout.declareInputs(x, context)
     return try context.builder.emitOne(
       "dropout", [x, ids, stream], ["rate": .float(rate), "layer": .int(layer)])
+  }
+
+  /// The inputs that dropouts share, for a batch like `x`.
+  @discardableResult
+  static func declareInputs(
+    _ x: ValueID, _ context: EmitContext
+  ) throws -> (ids: ValueID, stream: ValueID) {
+    let images = context.builder.type(x).shape[0]
+    return (
+      try context.builder.input("ids", .i32(images), .data),
+      try context.builder.input("stream", .i32(4), .data)
+    )
   }
 }

@@ -22,12 +22,7 @@ struct GraphModule: Module {
   func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
     let graph = network.graph
     var values = [network.images.value: x]
-    for (value, parameter) in zip(network.inputs, network.parameters) {
-      values[value] =
-        try parameter.isTrainable
-        ? context.parameter(parameter.name, parameter.shape, parameter.kind)
-        : context.statistic(parameter.name, parameter.shape, parameter.kind)
-    }
+    try declareInputs(&values, x, context)
     for (index, node) in graph.nodes.enumerated() {
       do {
         try emit(node, index, &values, context)
@@ -37,6 +32,23 @@ struct GraphModule: Module {
     }
     declareTaps(values, context)
     return values[network.logits] ?? x
+  }
+
+  /// In the graph's order, what dropouts read among them.
+  private func declareInputs(
+    _ values: inout [ValueID: ValueID], _ x: ValueID, _ context: EmitContext
+  ) throws {
+    let parameters = Dictionary(zip(network.inputs, network.parameters)) { first, _ in first }
+    for input in network.graph.inputs {
+      if let parameter = parameters[input.value] {
+        values[input.value] =
+          try parameter.isTrainable
+          ? context.parameter(parameter.name, parameter.shape, parameter.kind)
+          : context.statistic(parameter.name, parameter.shape, parameter.kind)
+      } else if input.value != network.images.value, context.drawsDropouts {
+        try Dropout.declareInputs(x, context)
+      }
+    }
   }
 
   private func emit(

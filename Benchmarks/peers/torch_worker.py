@@ -48,7 +48,7 @@ class Engine:
         self.network = NETWORKS[name](**parameters).to(memory_format=self.format)
         self.x = torch.rand(batch, 3, 32, 32).contiguous(memory_format=self.format)
         self.y = torch.randint(0, 10, (batch,))
-        path = main_path(self.network)
+        path = main_path(self.network, self.x)
         layers = [path[i] for i in critical]
         self.critical = [self.network.get_parameter(f"{n}.weight") for n in layers]
         everything = list(self.network.parameters())

@@ -74,9 +74,9 @@ extension Reader {
     corpus: {
       [CIFAR.cifar10, .cifar100].flatMap { kind in
         (1...3).map { count in
-          let label = kind.labelFields.map { UInt8($0.range.upperBound) }
-          let records = [[UInt8]](repeating: label + [UInt8](repeating: 7, count: 3072), count: count)
-          return [kind == .cifar100 ? 1 : 0] + records.flatMap { $0 }
+          let labels = kind.labelFields.map { UInt8($0.range.upperBound) }
+          let record = labels + [UInt8](repeating: 7, count: 3072)
+          return [kind == .cifar100 ? 1 : 0] + (0..<count).flatMap { _ in record }
         }
       }
     },

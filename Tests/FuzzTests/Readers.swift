@@ -36,7 +36,7 @@ extension Reader {
   private static func weights(_ bytes: Data, _ file: String) throws -> String {
     let file = try WeightFile.decode(bytes, file: file)
     _ = file.parts
-    return "\(file.tensors.map { $0.type.rawValue }) \(file.fields.count)"
+    return "\(Set(file.tensors.map { $0.type.rawValue }).sorted())"
   }
 
   /// Behind the archive's checksums.

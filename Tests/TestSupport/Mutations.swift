@@ -14,7 +14,7 @@ public struct Mutations: RandomNumberGenerator {
     return word ^ word >> 31
   }
 
-  /// `good` with one to four places damaged: bits, bytes, lengths, pieces left out, doubled or moved.
+  /// `good` with one to four places damaged: bits, bytes, lengths, pieces cut out, doubled or moved.
   public mutating func damaged(_ good: [UInt8]) -> [UInt8] {
     var bytes = good
     for _ in 0..<Int.random(in: 1...4, using: &self) where !bytes.isEmpty {

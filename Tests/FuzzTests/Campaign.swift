@@ -89,7 +89,7 @@ struct Campaign {
   /// A message without its numbers and names, which would make every one new.
   private func kind(_ text: String) -> String {
     var (kind, quote): (String, Character?) = ("", nil)
-    for character in text.prefix(56) {
+    for character in text where kind.utf8.count < 40 {
       if let open = quote {
         if character == open { quote = nil }
       } else if character == "'" || character == "\"" {

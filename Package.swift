@@ -71,13 +71,16 @@ let package = Package(
       name: "EngineTests",
       dependencies: ["IR", "Engine", "Eager", "Models", "COpenBLAS", "TestSupport"]),
     .testTarget(
-      name: "DatasetsTests", dependencies: ["Datasets", "Storage", "IR", "CImages"],
+      name: "DatasetsTests", dependencies: ["Datasets", "Storage", "IR", "CImages", "TestSupport"],
       exclude: ["range_server.py"]),
-    .testTarget(name: "StorageTests", dependencies: ["Storage"]),
+    .testTarget(name: "StorageTests", dependencies: ["Storage", "TestSupport"]),
     .testTarget(name: "ModelsTests", dependencies: ["Models", "IR", "TestSupport"]),
     .testTarget(
       name: "ONNXTests",
       dependencies: ["IR", "ONNX", "Models", "Adversarial", "Datasets", "Storage", "TestSupport"]),
+    .testTarget(
+      name: "FuzzTests",
+      dependencies: ["IR", "ONNX", "Models", "Engine", "Datasets", "Storage", "TestSupport"]),
     .testTarget(
       name: "AdversarialTests",
       dependencies: [

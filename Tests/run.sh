@@ -38,11 +38,15 @@ swift_tests() {
   return "$status"
 }
 
+# Alone in its process, whose memory it measures; CLAT_FUZZ_SECONDS is for each reader.
+fuzz() { CLAT_FUZZ_SECONDS=${CLAT_FUZZ_SECONDS:-4} swift_tests --filter FuzzTests; }
+
 step "dependencies point one way" Tests/dependencies.sh
 if step "build, warnings are errors" swift build "${flags[@]}" --build-tests; then
-  step "Swift tests" swift_tests "$@"
+  step "Swift tests" swift_tests --skip FuzzTests "$@"
   skipped=$(cat "$work/skipped" 2>/dev/null || echo 0)
   cat "$work/skips" 2>/dev/null
+  if [ $# -eq 0 ]; then step "fuzzed readers" fuzz; fi
   step "a package of one's own" Tests/template.sh "${flags[@]}"
 fi
 step "the DSL type-checks quickly" Tests/typecheck.sh

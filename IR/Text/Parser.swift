@@ -56,9 +56,8 @@ struct Parser {
 
   func numbered() -> Graph {
     var graph = result
-    let size = (known.keys.max() ?? -1) + 1
-    if size == known.count {
-      graph.values = (0..<size).compactMap { known[$0] }
+    if known.keys.max() ?? -1 == known.count - 1 {
+      graph.values = (0..<known.count).compactMap { known[$0] }
       return graph
     }
     let order = graph.inputs.map(\.value) + graph.nodes.flatMap(\.results)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Datasets
@@ -83,7 +84,7 @@ import Testing
 
   /// Damaged idx files, arrays and archives are refused with one line or give what they promise.
   @Test(arguments: ["idx", "npz", "npy"]) func damageNeverCrashes(_ kind: String) throws {
-    var random = Damage(seed: 7)
+    var random = Mutations(seed: 7)
     let archive = [UInt8](
       try Data(contentsOf: URL(fileURLWithPath: goldenImages + "/deflated.npz")))
     let header = "{'descr': '<i4', 'fortran_order': False, 'shape': (3,), }"

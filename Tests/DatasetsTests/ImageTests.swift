@@ -2,6 +2,7 @@ import CImages
 import Foundation
 import IR
 import Storage
+import TestSupport
 import Testing
 
 @testable import Datasets
@@ -96,7 +97,7 @@ let goldenImages = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
   /// Cut and damaged files give one line or an image of the promised size, and end quickly.
   @Test(arguments: names) func damageNeverCrashes(_ name: String) throws {
     let good = [UInt8](try Data(contentsOf: URL(fileURLWithPath: goldenImages + "/" + name)))
-    var random = Damage(seed: 1)
+    var random = Mutations(seed: 1)
     var refused = 0
     for _ in 0..<400 {
       workspace.file = random.damaged(good)

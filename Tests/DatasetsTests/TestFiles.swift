@@ -54,35 +54,3 @@ extension Dataset {
   /// All pixels; none where one cannot be read.
   var bytes: [UInt8] { (try? pixels()) ?? [] }
 }
-
-/// Damages bytes in a way that depends on the seed alone (SplitMix64, Steele et al. 2014).
-struct Damage: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var word = state
-    word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
-    return word ^ word >> 31
-  }
-
-  /// Bytes with up to four places changed, left out or doubled, or the end cut off.
-  mutating func damaged(_ good: [UInt8]) -> [UInt8] {
-    var bytes = good
-    for _ in 0..<Int.random(in: 1...4, using: &self) where !bytes.isEmpty {
-      let place = Int.random(in: bytes.indices, using: &self)
-      let piece = place..<min(bytes.count, place + Int.random(in: 1...8, using: &self))
-      switch Int.random(in: 0..<5, using: &self) {
-      case 0: bytes[place] ^= 1 << UInt8.random(in: 0...7, using: &self)
-      case 1: bytes[place] = [0, 0x7f, 0x80, 0xff][Int.random(in: 0..<4, using: &self)]
-      case 2: bytes.removeSubrange(piece)
-      case 3: bytes.insert(contentsOf: Array(bytes[piece]), at: place)
-      default: bytes.removeLast(Int.random(in: 0...bytes.count, using: &self))
-      }
-    }
-    return bytes
-  }
-}

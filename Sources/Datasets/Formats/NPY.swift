@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// A NumPy array (NEP 1): magic, version, the length of a header, the header as a Python dictionary
 /// of `descr`, `fortran_order` and `shape`, then the values.
@@ -41,7 +42,8 @@ struct NPY {
       throw damaged("Fortran order, expected C order")
     }
     guard let width = Self.widths[type] else {
-      throw damaged("values of type '\(type.prefix(20))', expected whole numbers")
+      let name = printable(String(type.prefix(20)))
+      throw damaged("values of type '\(name)', expected whole numbers")
     }
     let product = shape.reduce(width) { product, extent in
       let (value, overflow) = product.multipliedReportingOverflow(by: extent)

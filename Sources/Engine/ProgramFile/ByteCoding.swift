@@ -2,7 +2,13 @@
 public struct ProgramFileError: Error, CustomStringConvertible {
   public var description: String
 
-  init(_ description: String) { self.description = description }
+  /// One line, whatever names a file has.
+  init(_ description: String) {
+    let scalars = description.unicodeScalars.prefix(1000).map { scalar in
+      scalar.properties.generalCategory == .control ? "?" : scalar
+    }
+    self.description = String(String.UnicodeScalarView(scalars))
+  }
 }
 
 /// Appends numbers, text and lists to bytes; `ByteReader` reads them in the same order.

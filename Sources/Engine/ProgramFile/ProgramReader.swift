@@ -150,12 +150,13 @@ struct ProgramReader {
     let barrier = try input.bool()
     let origin = try input.string()
     let numbers = (try input.double(), try input.double(), try input.double())
-    let ownCode = try input.optional { try $0.int("compiled code") }
-    guard ownCode ?? 0 < max(code.count, 1) else { throw ProgramFileError("code is missing") }
+    let ownCode = try input.optional { [code] in
+      code[try $0.index("compiled code", below: code.count)]
+    }
     return Program.Instruction(
       kernel: kernel, operands: operands, units: units, bounds: [], barrier: barrier,
       origin: origin, flops: numbers.0, executedFlops: numbers.1, bytes: numbers.2,
-      code: ownCode.map { code[$0] }, arguments: try arguments(operands, buffers))
+      code: ownCode, arguments: try arguments(operands, buffers))
   }
 
   private static func operand(

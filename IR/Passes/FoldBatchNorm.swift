@@ -96,7 +96,8 @@ private func absorbGradientScales(_ graph: Graph) throws -> Graph {
 }
 
 /// Batch norm and ReLU before a convolution: channel_scale(relu_grad(conv2d_input_grad(dy, w), y), s)
-/// -> relu_grad(conv2d_input_grad(dy, scale_filters(w, s) of the input channels), y).
+/// -> relu_grad(conv2d_input_grad(dy, scale_filters(w, s) of the input channels), y); likewise where
+/// an average is taken in between.
 private func absorbInputScales(_ graph: Graph) throws -> Graph {
   let staged = graph.withStages()
   let definitions = graph.definitions
@@ -112,7 +113,9 @@ private func absorbInputScales(_ graph: Graph) throws -> Graph {
   for node in graph.nodes where node.op == "channel_scale" {
     guard staged.stage(node.operands[1]) == .weights,
       let relu = producer(node.operands[0], "relu_grad"),
-      let gradient = producer(relu.operands[0], "conv2d_input_grad"),
+      let gradient = producer(
+        producer(relu.operands[0], "avg_pool_grad")?.operands[0] ?? relu.operands[0],
+        "conv2d_input_grad"),
       gradient.attributes.int("groups") == 1
     else { continue }
     scales[gradient.results[0]] = node.operands[1]

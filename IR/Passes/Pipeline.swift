@@ -8,6 +8,7 @@ public enum Pipeline {
       Pass("canonicalize", level: .graph, canonicalize),
       Pass("insertTaps", level: .graph) { try insertTaps($0, names: request.taps) },
       Pass("applyFreeze", level: .graph) { try applyFreeze($0, request) },
+      Pass("poolFirst", level: .graph, poolFirst),
       Pass("differentiate", level: .differentiated, differentiate),
       Pass("eliminateDead", level: .differentiated, eliminateDead),
       Pass("eliminateCommon", level: .differentiated, eliminateCommon),

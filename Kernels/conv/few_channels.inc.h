@@ -3,7 +3,7 @@
 
 #define FEW_CHANNELS 4
 #define FEW_WEIGHTS (64 << 10) // floats of one phase
-#define FEW_AHEAD 48           // pixels
+#define FEW_AHEAD 96           // pixels
 
 /// From [tap][k][16] to [tap][block of k][column][DOT_LANES].
 static void spread_weights(const clat_conv_args *a, const clat_conv_phase *ph, float *to) {
@@ -59,8 +59,7 @@ static void gather_few(const clat_conv_args *a, const clat_conv_phase *ph, int64
                          out[count - 1] - out[0] == count - 1 && rows * columns == DOT_SUMS;
       tile.in = ph->in + p * taps;
       tile.sums = direct ? a->out.y + (first + out[0]) * columns : sums;
-      const float *ahead = x + (p + FEW_AHEAD) * a->in_pixels / ph->pixels * a->x_stride;
-      for (int64_t i = 0; i < rows * a->in_channels; i += 16) __builtin_prefetch(ahead + i, 0, 3);
+      tile.ahead = x + (p + FEW_AHEAD) * a->in_pixels / ph->pixels * a->x_stride;
       (count == 1 ? dot_row_kernels : dot_kernels)[columns](&tile);
       if (!direct) finish_few(&a->out, sums, out, first, count);
     }

@@ -1,9 +1,11 @@
-/// Sum over a rectangle of pixels, in row order, times `factor`.
+/// Sum over a rectangle of pixels, in row order, times `factor`. The pixels `ahead` of them are asked
+/// for meanwhile.
 INLINE void window_sum(const float *x, int64_t width, int64_t stride, clat_window rows,
-                       clat_window columns, float factor, float *y, int n) {
+                       clat_window columns, int64_t ahead, float factor, float *y, int n) {
   vf sum = splat(0);
   for (int32_t i = rows.begin; i < rows.end; i++) {
     for (int32_t j = columns.begin; j < columns.end; j++) {
+      __builtin_prefetch(x + (i * width + j + ahead) * stride, 0, 2);
       sum += load(x + (i * width + j) * stride, n);
     }
   }
@@ -18,8 +20,8 @@ static void avg_pool_image(const clat_pool_args *a, const float *x, float *y, fl
       const clat_window columns =
           clat_window_inputs(j, a->kernel_width, a->stride_width, a->pad_width, a->in_width);
       float *to = y + ((int64_t)i * a->out_width + j) * a->y_stride;
-      FOR_LANES(c, a->channels, window_sum(x + c, a->in_width, a->x_stride, rows, columns, factor,
-                                           to + c, n));
+      FOR_LANES(c, a->channels, window_sum(x + c, a->in_width, a->x_stride, rows, columns,
+                                           2 * a->stride_width, factor, to + c, n));
     }
   }
 }
@@ -32,7 +34,7 @@ static void avg_pool_grad_image(const clat_pool_args *a, const float *dy, float 
       const clat_window columns =
           clat_window_outputs(j, a->kernel_width, a->stride_width, a->pad_width, a->out_width);
       float *to = dx + ((int64_t)i * a->in_width + j) * a->x_stride;
-      FOR_LANES(c, a->channels, window_sum(dy + c, a->out_width, a->y_stride, rows, columns,
+      FOR_LANES(c, a->channels, window_sum(dy + c, a->out_width, a->y_stride, rows, columns, 1,
                                            factor, to + c, n));
     }
   }

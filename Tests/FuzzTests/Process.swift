@@ -1,13 +1,6 @@
 import Foundation
 import Synchronization
 
-/// Seconds that this thread has run: a machine that is busy elsewhere makes nothing slow.
-func threadSeconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-}
-
 /// A file that always holds the last input, also after a crash of the process.
 final class Recorder {
   private let descriptor: Int32

@@ -35,7 +35,7 @@ let package = Package(
       exclude: ["Resources/make_digits.py"],
       resources: [.copy("Resources/digits.bin")]),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib", providers: [.apt(["zlib1g-dev"])]),
-    .target(name: "Storage", dependencies: ["CZlib"]),
+    .target(name: "Storage", dependencies: ["IR", "CZlib"]),
     .systemLibrary(
       name: "COpenBLAS", path: "Sources/COpenBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CLLVM"),

@@ -1,4 +1,5 @@
 import Foundation
+import IR
 
 /// Why a file cannot be read or written, in one line that names it.
 public struct StorageError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -56,11 +57,3 @@ public struct StorageError: Error, Equatable, Sendable, CustomStringConvertible 
 
 /// A name from a file, quoted and safe to print.
 func quoted(_ name: String) -> String { "'" + printable(name) + "'" }
-
-/// A text from a file on one line: without control characters, at most 80 characters.
-public func printable(_ text: String) -> String {
-  let clean = text.unicodeScalars.prefix(80).map { scalar in
-    scalar.properties.generalCategory == .control ? "?" : String(scalar)
-  }
-  return clean.joined() + (text.unicodeScalars.count > 80 ? "..." : "")
-}

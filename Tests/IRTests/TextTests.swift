@@ -202,3 +202,14 @@ import Testing
     #expect(try seconds(long) < 40 * base)
   }
 }
+
+@Suite struct PrintableTests {
+  @Test(arguments: [
+    ("plain, or \u{e4}\u{1f600}", "plain, or \u{e4}\u{1f600}"), ("a\nb\r\tc\u{1b}[0m", "a?b??c?[0m"),
+    ("\u{85}\u{2028}\u{2029}\u{202e}", "????"), (String(repeating: "x", count: 9), "xxxxxxxx..."),
+    ("12345678", "12345678"), ("", ""),
+  ])
+  func isOneLineThatControlsNothing(text: String, shown: String) {
+    #expect(printable(text, limit: text.utf8.count == 9 ? 8 : 80) == shown)
+  }
+}

@@ -1,4 +1,5 @@
 import Foundation
+import IR
 import Storage
 
 /// A NumPy array (NEP 1): magic, version, the length of a header, the header as a Python dictionary

@@ -1,13 +1,12 @@
+import IR
+
 /// What is wrong with a program file.
 public struct ProgramFileError: Error, CustomStringConvertible {
   public var description: String
 
   /// One line, whatever names a file has.
   init(_ description: String) {
-    let scalars = description.unicodeScalars.prefix(1000).map { scalar in
-      scalar.properties.generalCategory == .control ? "?" : scalar
-    }
-    self.description = String(String.UnicodeScalarView(scalars))
+    self.description = printable(description, limit: 1000)
   }
 }
 

@@ -32,17 +32,8 @@ public enum ONNXFile {
       var importer = try Importer(model.graph, version: version, budget: budget)
       return try importer.run()
     } catch {
-      throw ModelError(line("\(error)"))
+      throw ModelError(printable("\(error)", limit: 1000))
     }
-  }
-
-  /// One line of readable length, whatever names a file has.
-  private static func line(_ text: String) -> String {
-    let scalars = text.unicodeScalars.prefix(1000).map { scalar in
-      scalar.properties.generalCategory == .control || scalar.properties.isWhitespace
-        ? " " : scalar
-    }
-    return String(String.UnicodeScalarView(scalars))
   }
 
   private static func version(_ model: Onnx_ModelProto) -> Int? {

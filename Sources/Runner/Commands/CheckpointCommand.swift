@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import IR
 import Storage
 
 /// `clat checkpoint`: files of weights.

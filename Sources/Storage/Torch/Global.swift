@@ -1,3 +1,5 @@
+import IR
+
 extension Pickle {
   /// The names that a checkpoint may refer to. None is imported: each stands for a rule of ours that
   /// makes tensors, numbers, text or containers.

@@ -1,4 +1,5 @@
 import Foundation
+import IR
 
 extension Pickle {
   private static let maximumDepth = 64

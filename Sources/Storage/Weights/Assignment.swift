@@ -1,4 +1,5 @@
 import Foundation
+import IR
 
 /// Which tensor of a file each tensor of a network takes.
 struct Assignment {

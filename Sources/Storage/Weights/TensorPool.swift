@@ -1,4 +1,5 @@
 import Foundation
+import IR
 
 /// The tensors of a file that may be a network's.
 struct TensorPool {
@@ -37,7 +38,7 @@ struct TensorPool {
     throw StorageError(
       .damaged, file: file.file,
       "holds no \(quoted(part)), it holds "
-        + heads.prefix(20).map(printable).joined(separator: ", "))
+        + heads.prefix(20).map { printable($0) }.joined(separator: ", "))
   }
 
   /// The prefix under which most of a network's names stand; among such those under which most are

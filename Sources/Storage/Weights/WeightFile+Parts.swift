@@ -1,4 +1,5 @@
 import Foundation
+import IR
 
 extension WeightFile {
   /// One of the dictionaries of tensors that a file holds side by side.

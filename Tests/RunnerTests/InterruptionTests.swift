@@ -13,11 +13,18 @@ extension RunnerTests {
       try runner.bytes("\(run)/weights.safetensors")
     }
 
-    @Test func killedRunResumesToTheSameBits() throws {
+    /// Overrides of the recipe: none, generated images in every batch, dropouts.
+    @Test(arguments: [
+      [], ["data.extra=digits", "data.extra_fraction=0.5"], ["model.name=dropout.ir"],
+    ])
+    func killedRunResumesToTheSameBits(overrides: [String]) throws {
+      try writeDropoutNetwork()
       let recipe = try runner.recipe(epochs: 6, clat: 6)
-      #expect(try runner.run("train", recipe, "--out", "whole").code == 0)
+      let train = ["train", recipe] + overrides.flatMap { ["--set", $0] }
+      let whole = try runner.start(train + ["--out", "whole"]).wait()
+      #expect(whole.code == 0, "\(whole.error)")
       let running = try runner.start(
-        ["train", recipe, "--out", "killed", "--set", "checkpoint.every_steps=2"])
+        train + ["--out", "killed", "--set", "checkpoint.every_steps=2"])
       #expect(running.waits { runner.checkpoints("killed").count > 1 })
       running.signal(SIGKILL)
       #expect(try running.wait().code == 128 + 9)
@@ -25,7 +32,28 @@ extension RunnerTests {
       #expect(resumed.code == 0, "\(resumed.error)")
       #expect(resumed.error.contains("going on from"))
       #expect(try weights("killed") == weights("whole"))
-      #expect(runner.checkpoints("killed").last == runner.checkpoints("whole").last)
+      let last = try #require(runner.checkpoints("whole").last)
+      #expect(runner.checkpoints("killed").last == last)
+      #expect(
+        try runner.bytes("killed/checkpoints/\(last)")
+          == runner.bytes("whole/checkpoints/\(last)"))
+    }
+
+    /// `dropout.ir`: small-cnn for the digits, with a dropout before its linear layer.
+    private func writeDropoutNetwork() throws {
+      let text = try runner.run(
+        "inspect", "network", "--model", "small-cnn:width=8", "--image", "8x8x1",
+        "--classes", "10"
+      ).output
+      let pooled = try #require(text.firstMatch(of: /(%\d+) = global_avg_pool .*\n/))
+      let draws = "input %900 \"ids\" data : i32[1]\ninput %901 \"stream\" data : i32[4]\n"
+      let dropout =
+        "%902 = dropout \(pooled.1), %900, %901 {layer = 0, rate = 0.5} : f32[1,32]\n"
+      try runner.write(
+        "dropout.ir",
+        text.replacing("linear \(pooled.1),", with: "linear %902,")
+          .replacing(pooled.0, with: pooled.0 + dropout)
+          .replacing("input %1 ", with: draws + "input %1 "))
     }
 
     @Test(arguments: [SIGINT, SIGTERM]) func signalLeavesACheckpoint(_ number: Int32) throws {

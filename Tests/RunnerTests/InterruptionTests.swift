@@ -56,6 +56,29 @@ extension RunnerTests {
           .replacing("input %1 ", with: draws + "input %1 "))
     }
 
+    /// The weights that a run began with are needed only as long as it has no checkpoint.
+    @Test func resumesWithoutItsFirstWeights() throws {
+      let recipe = try runner.recipe(epochs: 1)
+      #expect(try runner.run("train", recipe, "--out", "base").code == 0)
+      let weights = "base/weights.safetensors"
+      let more = try runner.recipe(epochs: 3)
+      let whole = try runner.run("train", more, "--weights", weights, "--out", "whole")
+      #expect(whole.code == 0, "\(whole.error)")
+      let running = try runner.start(["train", more, "--weights", weights, "--out", "killed"])
+      #expect(running.waits { !runner.checkpoints("killed").isEmpty })
+      running.signal(SIGKILL)
+      _ = try running.wait()
+      try FileManager.default.moveItem(atPath: runner.path("base"), toPath: runner.path("moved"))
+      let resumed = try runner.run("train", "--resume", "killed")
+      #expect(resumed.code == 0, "\(resumed.error)")
+      #expect(try self.weights("killed") == self.weights("whole"))
+      for name in runner.checkpoints("killed") {
+        try FileManager.default.removeItem(atPath: runner.path("killed/checkpoints/" + name))
+      }
+      let begun = try runner.run("train", "--resume", "killed")
+      #expect(begun.code == 66 && begun.errorLines.last?.contains(weights) == true)
+    }
+
     @Test(arguments: [SIGINT, SIGTERM]) func signalLeavesACheckpoint(_ number: Int32) throws {
       let recipe = try runner.recipe(epochs: 200)
       let running = try runner.start(["train", recipe, "--out", "run"])

@@ -17,6 +17,7 @@ struct Importer {
   /// Numbers that calculated constants and weights may still hold, so that a small file does not
   /// become a large network.
   private var budget: Int
+  private var external: ExternalData
 
   /// How a value came about.
   enum Origin {
@@ -33,20 +34,25 @@ struct Importer {
   /// More nodes than any classifier has.
   private static let maximumNodeCount = 100_000
 
-  init(_ graph: Onnx_GraphProto, version: Int, budget: Int) throws {
+  init(
+    _ graph: Onnx_GraphProto, version: Int, budget: Int, external: ExternalData
+  ) throws {
     guard graph.node.count <= Self.maximumNodeCount else {
       throw ModelError("\(graph.node.count) nodes; at most \(Self.maximumNodeCount) are read")
     }
     self.graph = graph
     self.version = version
     self.budget = budget
+    self.external = external
     builder = GraphBuilder(name: graph.name.isEmpty ? "network" : graph.name)
   }
 
   mutating func run() throws -> ONNXFile.Import {
-    for tensor in graph.initializer {
+    for var tensor in graph.initializer {
+      try external.load(&tensor)
       values[tensor.name] = .constant(try Constant(tensor))
     }
+    budget += 4 * external.totalBytes
     guard graph.sparseInitializer.isEmpty else { throw ModelError("sparse weights are not read") }
     try defineImages()
     for proto in graph.node { try convert(proto) }

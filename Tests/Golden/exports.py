@@ -104,7 +104,8 @@ class MobileNet(nn.Module):
 
 
 class PoolNet(nn.Module):
-    """Means that leave out padding, or the part of a window beyond the edge; slopes that are trained."""
+    """Channels that are normalised one by one, means that leave out padding or the part of a window
+    beyond the edge, slopes that are trained."""
 
     def __init__(self):
         super().__init__()
@@ -115,6 +116,7 @@ class PoolNet(nn.Module):
         self.fc = nn.Linear(12 * 4 * 4, 10)
 
     def forward(self, x):
+        x = torch.cat([torch.unsqueeze(x[:, c], 1) * (2 - 0.1 * c) - 0.5 for c in range(3)], 1)
         return self.fc(torch.flatten(self.features(x), 1))
 
 

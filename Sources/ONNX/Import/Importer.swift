@@ -177,6 +177,7 @@ struct Importer {
       let window = Attribute.ints([shape[1], shape[2]])
       return try emit("avg_pool", [source], ["kernel": window, "stride": window])
     case .row: throw ModelError("[N, C] with more axes can only scale the channels of images")
+    case .channel: throw ModelError("a channel of images without its axis is only unsqueezed")
     case .padded: throw ModelError("padding is supported before convolutions and pools alone")
     case .sliced: throw ModelError("every n-th pixel is supported in rows and columns alike")
     case .exceeds: throw ModelError("comparisons are supported within softplus alone")

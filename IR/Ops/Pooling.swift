@@ -51,6 +51,16 @@ public struct PoolingShape: Hashable, Sendable {
     return shape
   }
 
+  /// What every output of a mean is divided by: the window's size, or without `countIncludePad` its
+  /// pixels within the input.
+  func divisors(countIncludePad: Bool) -> [Double] {
+    let area = Double(kernelHeight * kernelWidth)
+    var inside = [Double](repeating: 0, count: output.count)
+    if countIncludePad { return inside.map { _ in area } }
+    forEachElement { output, _, _ in inside[output] += 1 }
+    return inside
+  }
+
   /// Calls `body(output, input, pixel)` for every element of every window, in row order; pixel is
   /// the input's pixel within its image.
   func forEachElement(_ body: (_ output: Int, _ input: Int, _ pixel: Int) -> Void) {
@@ -79,6 +89,9 @@ private let window = [
   AttributeSpec("kernel", .ints), AttributeSpec("stride", .ints),
   AttributeSpec("pad", .ints, default: .ints([0, 0])),
 ]
+
+private let averageWindow =
+  window + [AttributeSpec("count_include_pad", .bool, default: .bool(true))]
 
 private func inputAttributes(_ context: GradientContext) -> Attributes {
   let shape = context.type(context.operand(0)).shape
@@ -158,21 +171,29 @@ extension OpRegistry {
       return [dx]
     })
 
-  /// The mean over the window; padding counts as zero (PyTorch's count_include_pad).
+  /// The mean over the window; padding counts as zero, or without PyTorch's `count_include_pad` not
+  /// at all.
   private static let avgPool = OpDef(
-    "avg_pool", attributes: window,
+    "avg_pool", attributes: averageWindow,
     samples: [
       OpSample(
         [.f32(2, 4, 6, 5)], ["kernel": .ints([2, 2]), "stride": .ints([2, 2])],
         differentiable: [0]),
       OpSample([.f32(2, 7, 5, 9)], overlapping, differentiable: [0]),
+      OpSample(
+        [.f32(2, 6, 5, 9)],
+        [
+          "kernel": .ints([3, 3]), "stride": .ints([2, 2]), "pad": .ints([1, 0, 2, 2]),
+          "count_include_pad": .bool(false),
+        ], differentiable: [0]),
     ],
     infer: { types in [try PoolingShape.forward(types).output] },
     reference: { call in
       let shape = try PoolingShape.forward(call.types)
-      let area = Double(shape.kernelHeight * shape.kernelWidth)
+      let divisors = shape.divisors(
+        countIncludePad: call.attributes.bool("count_include_pad"))
       var y = [Double](repeating: 0, count: shape.output.count)
-      shape.forEachElement { output, input, _ in y[output] += call[0][input] / area }
+      shape.forEachElement { output, input, _ in y[output] += call[0][input] / divisors[output] }
       return [y]
     },
     gradient: { context in
@@ -183,19 +204,22 @@ extension OpRegistry {
     })
 
   private static let avgPoolGrad = OpDef(
-    "avg_pool_grad", attributes: window + [AttributeSpec("input", .ints)],
-    samples: [
-      OpSample([.f32(2, 4, 3, 9)], overlapping.merging(["input": .ints([7, 5])]))
-    ],
+    "avg_pool_grad", attributes: averageWindow + [AttributeSpec("input", .ints)],
+    samples: [false, true].map { counts in
+      OpSample(
+        [.f32(2, 4, 3, 9)],
+        overlapping.merging(["input": .ints([7, 5]), "count_include_pad": .bool(counts)]))
+    },
     infer: { types in
       try types.expectCount(1)
       return [try PoolingShape.backward(types).input]
     },
     reference: { call in
       let shape = try PoolingShape.backward(call.types)
-      let area = Double(shape.kernelHeight * shape.kernelWidth)
+      let divisors = shape.divisors(
+        countIncludePad: call.attributes.bool("count_include_pad"))
       var dx = [Double](repeating: 0, count: shape.input.count)
-      shape.forEachElement { output, input, _ in dx[input] += call[0][output] / area }
+      shape.forEachElement { output, input, _ in dx[input] += call[0][output] / divisors[output] }
       return [dx]
     })
 

@@ -77,7 +77,10 @@ extension OpRegistry {
 
   private static let sliceChannels = OpDef(
     "slice_channels", attributes: [AttributeSpec("start", .int), AttributeSpec("count", .int)],
-    samples: [OpSample([.f32(2, 3, 3, 9)], ["start": .int(4), "count": .int(3)])],
+    samples: [
+      OpSample(
+        [.f32(2, 3, 3, 9)], ["start": .int(4), "count": .int(3)], differentiable: [0])
+    ],
     infer: { types in
       try types.expectCount(1)
       try types.expect(0, .f32)
@@ -94,6 +97,15 @@ extension OpRegistry {
         (0..<call.resultTypes[0].count).map {
           call[0][$0 / count * channels + start + $0 % count]
         }
+      ]
+    },
+    gradient: { context in
+      let (start, count) = (context.attributes.int("start"), context.attributes.int("count"))
+      let after = context.type(context.operand(0)).channels - start - count
+      return [
+        try context.builder.emitOne(
+          "subsample_pad", [context.dy()],
+          ["stride": .int(1), "before": .int(start), "after": .int(after)])
       ]
     })
 

@@ -391,12 +391,13 @@ typedef struct {
 
 // ---------------------------------------------------------------- pooling and rearrangement
 
-/// Units: images. Padding never wins a maximum and counts as zero in an average (PyTorch's count_include_pad = True).
+/// Units: images. Padding never wins a maximum; in an average it counts as zero, or with skip_pad not at all (PyTorch's
+/// count_include_pad = True and False).
 /// index[pixel][channel] = input pixel of the maximum, the first in row order where several are equal.
 typedef struct {
   int32_t images, in_height, in_width, out_height, out_width, channels;
   int32_t kernel_height, kernel_width, stride_height, stride_width, pad_height, pad_width;
-  int32_t x_stride, y_stride;
+  int32_t x_stride, y_stride, skip_pad;
   const float *x; // forward: input; backward: the gradient of the output, with y_stride
   float *y;       // forward: output; backward: the gradient of the input, with x_stride
   int32_t *index; // max pooling: written forward (may be NULL), read backward

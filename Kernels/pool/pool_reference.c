@@ -60,6 +60,15 @@ static void max_grad_at(const clat_pool_args *a, place at) {
   if (pixel >= 0) a->y[in_at(a, at, pixel)] += a->x[out_pixel(a, at) * a->y_stride + at.c];
 }
 
+/// Pixels that an output is the mean of.
+static int averaged(const clat_pool_args *a, int64_t out) {
+  int count = 0;
+  for (int tap = 0; tap < a->kernel_height * a->kernel_width; tap++) {
+    count += !a->skip_pad || input_pixel(a, out, tap / a->kernel_width, tap % a->kernel_width) >= 0;
+  }
+  return count;
+}
+
 static void average_at(const clat_pool_args *a, place at) {
   const int taps = a->kernel_height * a->kernel_width;
   float sum = 0;
@@ -67,15 +76,16 @@ static void average_at(const clat_pool_args *a, place at) {
     const int32_t pixel = input_pixel(a, at.pixel, tap / a->kernel_width, tap % a->kernel_width);
     if (pixel >= 0) sum += a->x[in_at(a, at, pixel)];
   }
-  a->y[out_pixel(a, at) * a->y_stride + at.c] = sum / (float)taps;
+  a->y[out_pixel(a, at) * a->y_stride + at.c] = sum / (float)averaged(a, at.pixel);
 }
 
 static void average_grad_at(const clat_pool_args *a, place at) {
   const int taps = a->kernel_height * a->kernel_width;
-  const float dy = a->x[out_pixel(a, at) * a->y_stride + at.c];
+  const float dy =
+      a->x[out_pixel(a, at) * a->y_stride + at.c] / (float)averaged(a, at.pixel);
   for (int tap = 0; tap < taps; tap++) {
     const int32_t pixel = input_pixel(a, at.pixel, tap / a->kernel_width, tap % a->kernel_width);
-    if (pixel >= 0) a->y[in_at(a, at, pixel)] += dy / (float)taps;
+    if (pixel >= 0) a->y[in_at(a, at, pixel)] += dy;
   }
 }
 

@@ -30,7 +30,7 @@ static pool make(shape s) {
   p.index_count = out * s.channels;
   p.args = (clat_pool_args){s.images, s.height, s.width, p.out_height, p.out_width, s.channels,
                             s.kernel, s.kernel, s.stride, s.stride, s.pad, s.pad,
-                            p.x_stride, p.y_stride, NULL, NULL, NULL};
+                            p.x_stride, p.y_stride, 0, NULL, NULL, NULL};
   return p;
 }
 
@@ -45,6 +45,17 @@ static double *gaps(int64_t count) {
   double *want = doubles(count);
   for (int64_t i = 0; i < count; i++) want[i] = gap;
   return want;
+}
+
+/// Pixels of the input in the window of output pixel q.
+static int inside(const pool *p, int q) {
+  int count = 0;
+  for (int tap = 0; tap < p->s.kernel * p->s.kernel; tap++) {
+    const int i = q / p->out_width * p->s.stride - p->s.pad + tap / p->s.kernel;
+    const int j = q % p->out_width * p->s.stride - p->s.pad + tap % p->s.kernel;
+    count += i >= 0 && j >= 0 && i < p->s.height && j < p->s.width;
+  }
+  return count;
 }
 
 /// For every output (pixel q within the image, channel c): the maximum, its input pixel, and the
@@ -71,7 +82,7 @@ static void forward_case(shape s) {
   for (int64_t i = 0; i < p.x_count; i++) { // coarse values, so that maxima tie
     if (i % p.x_stride < s.channels) x[i] = roundf(x[i] * 4) / 4;
   }
-  double *largest = gaps(p.y_count), *average = gaps(p.y_count);
+  double *largest = gaps(p.y_count), *average = gaps(p.y_count), *own = gaps(p.y_count);
   int32_t *index = guarded((size_t)p.index_count * 4), *where = guarded((size_t)p.index_count * 4);
   const int out = p.out_height * p.out_width;
   for (int64_t k = 0; k < p.index_count; k++) {
@@ -81,6 +92,7 @@ static void forward_case(shape s) {
     window(&p, x, pixel / out, (int)(pixel % out), c, &best, &where[k], &sum);
     largest[pixel * p.y_stride + c] = best;
     average[pixel * p.y_stride + c] = sum / (s.kernel * s.kernel);
+    own[pixel * p.y_stride + c] = sum / inside(&p, (int)(pixel % out));
   }
   p.args.x = x, p.args.y = result(&p), p.args.index = index;
   output outs[] = {floats_out(p.args.y, p.y_count, largest, 0),
@@ -90,6 +102,8 @@ static void forward_case(shape s) {
   sweep("max_pool", &p.args, s.images, outs, 1);
   outs[0].expected = average, outs[0].tolerance = 1e-6;
   sweep("avg_pool", &p.args, s.images, outs, 1);
+  p.args.skip_pad = 1, outs[0].expected = own;
+  sweep("avg_pool", &p.args, s.images, outs, 1);
   release_guarded();
 }
 
@@ -97,11 +111,11 @@ static void forward_case(shape s) {
 static void backward_case(shape s) {
   pool p = make(s);
   float *x = input(&p), *dy = result(&p), *dx = input(&p);
-  double *largest = gaps(p.x_count), *average = gaps(p.x_count);
+  double *largest = gaps(p.x_count), *average = gaps(p.x_count), *own = gaps(p.x_count);
   int32_t *index = guarded((size_t)p.index_count * 4);
   const int out = p.out_height * p.out_width, in = s.height * s.width;
   for (int64_t i = 0; i < p.x_count; i++) {
-    if (i % p.x_stride < s.channels) largest[i] = average[i] = 0;
+    if (i % p.x_stride < s.channels) largest[i] = average[i] = own[i] = 0;
   }
   for (int64_t k = 0; k < p.index_count; k++) {
     const int64_t pixel = k / s.channels, image = pixel / out;
@@ -114,7 +128,9 @@ static void backward_case(shape s) {
       const int i = q / p.out_width * s.stride - s.pad + tap / s.kernel;
       const int j = q % p.out_width * s.stride - s.pad + tap % s.kernel;
       if (i < 0 || j < 0 || i >= s.height || j >= s.width) continue;
-      average[(image * in + i * s.width + j) * p.x_stride + c] += g / (s.kernel * s.kernel);
+      const int64_t at = (image * in + i * s.width + j) * p.x_stride + c;
+      average[at] += g / (s.kernel * s.kernel);
+      own[at] += g / inside(&p, q);
     }
   }
   p.args.x = dy, p.args.y = dx, p.args.index = index;
@@ -122,13 +138,15 @@ static void backward_case(shape s) {
   sweep("max_pool_grad", &p.args, s.images, &grad, 1);
   grad.expected = average;
   sweep("avg_pool_grad", &p.args, s.images, &grad, 1);
+  p.args.skip_pad = 1, grad.expected = own;
+  sweep("avg_pool_grad", &p.args, s.images, &grad, 1);
   release_guarded();
 }
 
 static void max_of_nan(void) {
   float x[4] = {1, NAN, 3, 2}, y;
   int32_t index;
-  clat_pool_args a = {1, 2, 2, 1, 1, 1, 2, 2, 2, 2, 0, 0, 1, 1, x, &y, &index};
+  clat_pool_args a = {1, 2, 2, 1, 1, 1, 2, 2, 2, 2, 0, 0, 1, 1, 0, x, &y, &index};
   for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
     if (!clat_isa_supported((clat_isa)isa)) continue;
     clat_kernel_find("max_pool", (clat_isa)isa)(&a, 0, 1, NULL);

@@ -125,7 +125,7 @@ enum SourceKind {
       guard let file = files[split] else {
         let other = files.values.first ?? ""
         throw DatasetError.missing(
-          path: (other as NSString).deletingLastPathComponent + "/\(split.rawValue).npz",
+          path: other.parentFolder + "/\(split.rawValue).npz",
           expected: "the \(split.rawValue) split beside \((other as NSString).lastPathComponent)")
       }
       return try NPZ.load(file, split: split)

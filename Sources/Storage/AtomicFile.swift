@@ -44,7 +44,7 @@ public enum AtomicFile {
       unlink(temporary)
       throw error
     }
-    try syncFolder(folder(of: target), calls: calls)
+    try syncFolder(target.parentFolder, calls: calls)
   }
 
   /// Devices and pipes cannot be renamed to; they are written directly.
@@ -94,12 +94,7 @@ public enum AtomicFile {
     let name =
       "." + (path as NSString).lastPathComponent + temporaryMark
       + "\(getpid())-\(UInt32.random(in: 0 ... .max))"
-    return folder(of: path) + "/" + name
-  }
-
-  /// NSString's `deletingLastPathComponent` ends the process for a name of one letter.
-  private static func folder(of path: String) -> String {
-    path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    return path.parentFolder + "/" + name
   }
 
   /// Removes what processes that ended in the middle of a write have left in `folder`.

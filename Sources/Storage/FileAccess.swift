@@ -121,3 +121,12 @@ final class AppendFile {
     guard calls.sync(descriptor) == 0 else { throw StorageError.system("sync", file: path) }
   }
 }
+
+extension String {
+  /// The folder of the file with this path: `.` for a bare name.
+  ///
+  /// NSString's `deletingLastPathComponent` ends the process for a name of one letter.
+  public var parentFolder: String {
+    lastIndex(of: "/").map { $0 == startIndex ? "/" : String(self[..<$0]) } ?? "."
+  }
+}

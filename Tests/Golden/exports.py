@@ -19,7 +19,8 @@ from onnx import numpy_helper
 from safetensors.torch import load_file, save_file
 
 import derive
-from networks import NETWORKS, BasicBlock, Bottleneck, DenseNet, ResNet
+from networks import NETWORKS, DenseNet
+from residual import BasicBlock, Bottleneck, ResNet
 
 SIZE, BATCH, SEED = 16, 2, 3
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -102,12 +103,29 @@ class MobileNet(nn.Module):
         return self.head(F.adaptive_avg_pool2d(x, 1).squeeze(-1).squeeze(-1))
 
 
+class PoolNet(nn.Module):
+    """Channels that are normalised one by one, means that leave out padding or the part of a window
+    beyond the edge, slopes that are trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1), nn.PReLU(8), nn.AvgPool2d(3, 2, 1, count_include_pad=False),
+            nn.Conv2d(8, 12, 1, dilation=2), nn.PReLU(), nn.AvgPool2d(3, 1, 1),
+            nn.AvgPool2d(3, 2, ceil_mode=True))
+        self.fc = nn.Linear(12 * 4 * 4, 10)
+
+    def forward(self, x):
+        x = torch.cat([torch.unsqueeze(x[:, c], 1) * (2 - 0.1 * c) - 0.5 for c in range(3)], 1)
+        return self.fc(torch.flatten(self.features(x), 1))
+
+
 CASES = {
     "resnet-a": lambda: ResNet([1, 1], 4, "A", block=BasicBlock),
     "resnet-b": lambda: Normalized(ResNet([1, 2], 4, "B", block=BasicBlock)),
-    "bottleneck": lambda: ResNet([1, 1], 2, "B", block=Bottleneck, expansion=4),
+    "bottleneck": lambda: ResNet([1, 1], 2, "B", block=Bottleneck),
     "densenet": lambda: DenseNet([2, 1], 4),
-    "vgg": VGGNet, "preact": PreActNet, "mobile": MobileNet,
+    "vgg": VGGNet, "preact": PreActNet, "mobile": MobileNet, "pool": PoolNet,
 }
 
 

@@ -37,13 +37,15 @@ import Testing
     expect(unknown, "operator 'Convolve' is not supported; supported: Add, AveragePool,")
     expect(
       try change { $0.graph.node[0].domain = "com.microsoft" }, "operator 'Conv' is not supported")
-    let dilated = try change { model in
-      for index in model.graph.node[0].attribute.indices
-      where model.graph.node[0].attribute[index].name == "dilations" {
-        model.graph.node[0].attribute[index].ints = [2, 2]
+    for name in ["Conv", "MaxPool"] {
+      let dilated = try change { model in
+        let node = try #require(model.graph.node.firstIndex { $0.opType == name })
+        let dilations = model.graph.node[node].attribute.firstIndex { $0.name == "dilations" }
+        model.graph.node[node].attribute[try #require(dilations)].ints = [2, 2]
       }
+      expect(dilated, "(\(name)): dilations [2, 2] are not supported")
+      expect(dilated, "node '/features/features.")
     }
-    expect(dilated, "node '/features/features.0/Conv' (Conv): dilations are not supported")
   }
 
   @Test func graphs() throws {

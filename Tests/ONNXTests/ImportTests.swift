@@ -71,6 +71,8 @@ import Testing
     ("vgg-legacy", ["dropout": 0, "batch_norm": 0]),
     ("resnet-a-legacy", ["subsample_pad": 1, "global_avg_pool": 1, "linear": 1]),
     ("resnet-a-dynamo", ["subsample_pad": 1, "global_avg_pool": 1, "linear": 1]),
+    ("pool-legacy", ["avg_pool": 3, "leaky_relu": 1, "add": 1]),
+    ("pool-dynamo", ["avg_pool": 3, "leaky_relu": 1, "add": 1]),
     ("densenet-dynamo", ["concat": 3, "avg_pool": 1, "global_avg_pool": 1]),
   ])
   func operations(name: String, counts: [String: Int]) throws {

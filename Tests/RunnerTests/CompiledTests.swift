@@ -71,6 +71,23 @@ extension RunnerTests {
       #expect(try run(["compile", "--model", "resnet20", "-o", "no/such/folder/x"]).code == 73)
     }
 
+    /// `profile` measures what is in a file; only an evaluation runs on data.
+    @Test func profilesAFile() throws {
+      try compile("net.clat", ["--last-batch", "8"])
+      let profile = try run(["profile", "--compiled", "net.clat", "--runs", "1", "--json"])
+      let rows = try #require(try profile.json() as? [[String: Any]])
+      #expect(rows.map { $0["batch"] as? Int } == [32, 32, 32, 8, 8, 8], "\(profile.error)")
+      #expect(rows.allSatisfy { $0["model"] as? String == "resnet20:width=4" })
+      for row in rows { #expect((row["kernels"] as? [Any])?.isEmpty == false) }
+      try compile("attack.clat", ["--program", "attack"])
+      let text = try run(["profile", "--compiled", "attack.clat", "--runs", "1"])
+      #expect(text.output.contains("worst offenders") && text.output.contains("attack: "))
+      let refused = try run(["run", "attack.clat", "--weights", "w", "--data", "digits"])
+      #expect(refused.code == 64 && refused.errorLines.count == 1, "\(refused.error)")
+      #expect(refused.error.contains("compile with --program evaluate and --attack"))
+      #expect(try run(["profile", "--compiled", "none.clat"]).code == 66)
+    }
+
     /// Two processes that fill one cache at once have the same result as one that finds it filled.
     @Test func processesShareACache() throws {
       try trained()

@@ -13,11 +13,18 @@ extension RunnerTests {
       try runner.bytes("\(run)/weights.safetensors")
     }
 
-    @Test func killedRunResumesToTheSameBits() throws {
+    /// Overrides of the recipe: none, generated images in every batch, dropouts.
+    @Test(arguments: [
+      [], ["data.extra=digits", "data.extra_fraction=0.5"], ["model.name=dropout.ir"],
+    ])
+    func killedRunResumesToTheSameBits(overrides: [String]) throws {
+      try writeDropoutNetwork()
       let recipe = try runner.recipe(epochs: 6, clat: 6)
-      #expect(try runner.run("train", recipe, "--out", "whole").code == 0)
+      let train = ["train", recipe] + overrides.flatMap { ["--set", $0] }
+      let whole = try runner.start(train + ["--out", "whole"]).wait()
+      #expect(whole.code == 0, "\(whole.error)")
       let running = try runner.start(
-        ["train", recipe, "--out", "killed", "--set", "checkpoint.every_steps=2"])
+        train + ["--out", "killed", "--set", "checkpoint.every_steps=2"])
       #expect(running.waits { runner.checkpoints("killed").count > 1 })
       running.signal(SIGKILL)
       #expect(try running.wait().code == 128 + 9)
@@ -25,7 +32,51 @@ extension RunnerTests {
       #expect(resumed.code == 0, "\(resumed.error)")
       #expect(resumed.error.contains("going on from"))
       #expect(try weights("killed") == weights("whole"))
-      #expect(runner.checkpoints("killed").last == runner.checkpoints("whole").last)
+      let last = try #require(runner.checkpoints("whole").last)
+      #expect(runner.checkpoints("killed").last == last)
+      #expect(
+        try runner.bytes("killed/checkpoints/\(last)")
+          == runner.bytes("whole/checkpoints/\(last)"))
+    }
+
+    /// `dropout.ir`: small-cnn for the digits, with a dropout before its linear layer.
+    private func writeDropoutNetwork() throws {
+      let text = try runner.run(
+        "inspect", "network", "--model", "small-cnn:width=8", "--image", "8x8x1",
+        "--classes", "10"
+      ).output
+      let pooled = try #require(text.firstMatch(of: /(%\d+) = global_avg_pool .*\n/))
+      let draws = "input %900 \"ids\" data : i32[1]\ninput %901 \"stream\" data : i32[4]\n"
+      let dropout =
+        "%902 = dropout \(pooled.1), %900, %901 {layer = 0, rate = 0.5} : f32[1,32]\n"
+      try runner.write(
+        "dropout.ir",
+        text.replacing("linear \(pooled.1),", with: "linear %902,")
+          .replacing(pooled.0, with: pooled.0 + dropout)
+          .replacing("input %1 ", with: draws + "input %1 "))
+    }
+
+    /// The weights that a run began with are needed only as long as it has no checkpoint.
+    @Test func resumesWithoutItsFirstWeights() throws {
+      let recipe = try runner.recipe(epochs: 1)
+      #expect(try runner.run("train", recipe, "--out", "base").code == 0)
+      let weights = "base/weights.safetensors"
+      let more = try runner.recipe(epochs: 3)
+      let whole = try runner.run("train", more, "--weights", weights, "--out", "whole")
+      #expect(whole.code == 0, "\(whole.error)")
+      let running = try runner.start(["train", more, "--weights", weights, "--out", "killed"])
+      #expect(running.waits { !runner.checkpoints("killed").isEmpty })
+      running.signal(SIGKILL)
+      _ = try running.wait()
+      try FileManager.default.moveItem(atPath: runner.path("base"), toPath: runner.path("moved"))
+      let resumed = try runner.run("train", "--resume", "killed")
+      #expect(resumed.code == 0, "\(resumed.error)")
+      #expect(try self.weights("killed") == self.weights("whole"))
+      for name in runner.checkpoints("killed") {
+        try FileManager.default.removeItem(atPath: runner.path("killed/checkpoints/" + name))
+      }
+      let begun = try runner.run("train", "--resume", "killed")
+      #expect(begun.code == 66 && begun.errorLines.last?.contains(weights) == true)
     }
 
     @Test(arguments: [SIGINT, SIGTERM]) func signalLeavesACheckpoint(_ number: Int32) throws {

@@ -205,7 +205,7 @@ extension RunnerTests {
     @Test func help() throws {
       for command in [
         "quickstart", "train", "evaluate", "predict", "criticality", "inspect", "profile", "models",
-        "benchmark", "convert", "doctor",
+        "benchmark", "convert", "doctor", "compile", "run", "cache",
       ] {
         let result = try runner.run(command, "--help")
         #expect(result.code == 0 && result.output.contains("EXAMPLES"), "\(command)")

@@ -46,7 +46,7 @@ extension RunnerTests {
       let shown = try runner.run("checkpoint", "show", "run", "--tensors")
       for part in [
         "checkpoint of clat", "epoch: 1", "model: small-cnn:width=8", "metrics: epoch 0",
-        "run: run (recipe.yaml)", "optimizer", "conv1.weight",
+        "run: run (recipe.yaml)", "hash: ", "optimizer", "conv1.weight",
       ] {
         #expect(shown.output.contains(part), "no \(part) in \(shown.output)")
       }

@@ -68,26 +68,15 @@ public final class ModelSession {
       program, store: store, instructionSet: instructionSet)
   }
 
-  /// The program with its memory planned, but not made; from the cache where it is there.
-  public func compile(
-    _ key: ProgramKey, batch: Int, cache: DiskCache? = .standard
-  ) throws -> (program: Program, seconds: Double) {
-    var graph = try key.graph(model, batch: batch)
-    for index in graph.inputs.indices where Self.batched.contains(graph.inputs[index].name) {
-      graph.inputs[index].name = Self.name(graph.inputs[index].name, batch)
-    }
-    var request = try key.request(model)
-    request.convolution = convolution
-    return try Compiler.program(
-      graph, request, options: Compiler.Options(threads: threads), cache: cache)
+  /// The program with its memory planned, but not made.
+  func compile(_ key: ProgramKey, batch: Int) throws -> (program: Program, seconds: Double) {
+    try key.compile(model, batch: batch, threads: threads, convolution: convolution)
   }
 
   /// Forgets compiled programs, and with them their memory.
   public func drop(where isStale: (ProgramKey) -> Bool) {
     programs = programs.filter { !isStale($0.key.key) }
   }
-
-  private static let batched: Set<String> = ["x", "x_adv", "x_base", "start", "labels", "ids"]
 
   static func name(_ input: String, _ batch: Int) -> String { "\(input).\(batch)" }
 }

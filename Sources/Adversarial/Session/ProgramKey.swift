@@ -30,6 +30,26 @@ public enum ProgramKey: Sendable, Hashable {
     }
   }
 
+  /// The program for a batch size, as a `ModelSession` runs it: its inputs that depend on the batch
+  /// size carry it in their names. From the cache where it is there.
+  ///
+  /// - Throws: IRError where the network is too small for what is asked.
+  public func compile(
+    _ model: Model, batch: Int, threads: Int, convolution: ConvolutionPolicy = .auto,
+    cache: DiskCache? = .standard
+  ) throws -> (program: Program, seconds: Double) {
+    var graph = try graph(model, batch: batch)
+    for index in graph.inputs.indices where Self.batched.contains(graph.inputs[index].name) {
+      graph.inputs[index].name = ModelSession.name(graph.inputs[index].name, batch)
+    }
+    var request = try request(model)
+    request.convolution = convolution
+    return try Compiler.program(
+      graph, request, options: Compiler.Options(threads: threads), cache: cache)
+  }
+
+  private static let batched: Set<String> = ["x", "x_adv", "x_base", "start", "labels", "ids"]
+
   /// What is frozen.
   public func request(_ model: Model) throws -> CompileRequest {
     switch self {

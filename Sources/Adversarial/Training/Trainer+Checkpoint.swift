@@ -50,12 +50,15 @@ extension Trainer {
     try directory?.truncateMetrics(afterEpoch: state.epoch, step: state.step - 1)
   }
 
-  /// Continues from the latest whole checkpoint of the run directory.
+  /// Continues from the latest whole checkpoint of the run directory, which needs no other file.
   ///
   /// - Parameter warn: gets one line for each checkpoint that had to be passed over.
   /// - Returns: the file, or nil where there is none and the run starts from the beginning.
   public func resume(warn: (String) -> Void = { _ in }) throws -> String? {
-    guard let found = directory?.checkpoints.latest(warn: warn) else { return nil }
+    guard let found = directory?.checkpoints.latest(warn: warn) else {
+      try readWeights()
+      return nil
+    }
     try restore(found.checkpoint, file: found.path)
     return found.path
   }

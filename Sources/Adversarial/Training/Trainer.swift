@@ -36,10 +36,11 @@ public final class Trainer {
   ///
   /// - Parameters:
   ///   - directory: gets metrics, log, selections and checkpoints; nil to keep nothing.
+  ///   - resumes: whether `resume` follows, which reads the recipe's weights if it has to.
   /// - Throws: ModelError, IRError, RecipeError where recipe and data do not fit; StorageError for
   ///   weights that cannot be used.
   public init(
-    _ recipe: Recipe, data: TrainingData, directory: RunDirectory? = nil
+    _ recipe: Recipe, data: TrainingData, directory: RunDirectory? = nil, resumes: Bool = false
   ) throws {
     try recipe.check()
     self.recipe = recipe
@@ -49,10 +50,7 @@ public final class Trainer {
     session = try ModelSession(
       model, values: recipe.model.imported?.values ?? model.initialValues(seed: recipe.seed),
       threads: recipe.threads, convolution: recipe.convolution)
-    if let text = recipe.model.weights {
-      let source = WeightSource(text)
-      weightNotes = try session.load(source.read(), part: source.part)
-    }
+    if !resumes { try readWeights() }
     if recipe.clat.epochs > 0 {
       let selection = recipe.clat.selection
       if selection.rule == .fixed {
@@ -63,6 +61,13 @@ public final class Trainer {
     }
     // Found out now rather than after an epoch: a plan that has no batch.
     _ = try plan(epoch: 0)
+  }
+
+  /// Starts from the weights that the recipe names, if it does.
+  func readWeights() throws {
+    guard let text = recipe.model.weights else { return }
+    let source = WeightSource(text)
+    weightNotes = try session.load(source.read(), part: source.part)
   }
 
   public var model: Model { session.model }

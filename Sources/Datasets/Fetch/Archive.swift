@@ -19,20 +19,8 @@ public struct Archive: Sendable {
   public let counts: [Split: Int]
 
   public static let all = [
-    Archive(
-      name: "cifar10", about: "CIFAR-10: 60,000 photos of 32x32 in 10 classes, 162 MB",
-      address: "https://www.cs.toronto.edu/~kriz/",
-      files: [
-        File(name: "cifar-10-binary.tar.gz", md5: "c32a1d4ab5d03f1284b67883e8d87530")
-      ],
-      folder: "cifar-10-batches-bin", isPacked: true, counts: [.train: 50_000, .test: 10_000]),
-    Archive(
-      name: "cifar100", about: "CIFAR-100: 60,000 photos of 32x32 in 100 classes, 161 MB",
-      address: "https://www.cs.toronto.edu/~kriz/",
-      files: [
-        File(name: "cifar-100-binary.tar.gz", md5: "03b5dce01913d631647c71ecec9e9cb8")
-      ],
-      folder: "cifar-100-binary", isPacked: true, counts: [.train: 50_000, .test: 10_000]),
+    cifar(10, "162 MB", folder: "batches-bin", md5: "c32a1d4ab5d03f1284b67883e8d87530"),
+    cifar(100, "161 MB", folder: "binary", md5: "03b5dce01913d631647c71ecec9e9cb8"),
     Archive(
       name: "mnist", about: "MNIST: 70,000 handwritten digits of 28x28, 12 MB",
       address: "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -47,6 +35,18 @@ public struct Archive: Sendable {
     imagenette("-320", "shorter side 320, 326 MB", md5: "3df6f0d01a2c9592104656642f5e78a3"),
     imagenette("-160", "shorter side 160, 94 MB", md5: "e793b78cc4c9e9a4ccc0c1155377a412"),
   ]
+
+  private static func cifar(
+    _ classes: Int, _ size: String, folder: String, md5: String
+  ) -> Archive {
+    Archive(
+      name: "cifar\(classes)",
+      about: "CIFAR-\(classes): 60,000 photos of 32x32 in \(classes) classes, \(size)",
+      address: "https://www.cs.toronto.edu/~kriz/",
+      files: [File(name: "cifar-\(classes)-binary.tar.gz", md5: md5)],
+      folder: "cifar-\(classes)-\(folder)", isPacked: true,
+      counts: [.train: 50_000, .test: 10_000])
+  }
 
   private static func imagenette(_ size: String, _ about: String, md5: String) -> Archive {
     Archive(

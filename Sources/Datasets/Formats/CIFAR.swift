@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// The binary layouts of CIFAR-10 and CIFAR-100 (Krizhevsky 2009): labels, then three 32x32 planes.
 enum CIFAR: String {
@@ -74,9 +75,9 @@ enum CIFAR: String {
     var records = Records()
     let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory / 2)
     try kind.read(file, into: &records, limit: memory)
-    let home = (file as NSString).deletingLastPathComponent
+    let home = file.parentFolder
     return try kind.dataset(
-      records, split: split, home: home.isEmpty ? "." : home,
+      records, split: split, home: home,
       notes: ["the single file \(name), whatever the split asked for"]
         + jpegNotes(home: home, files: [name]))
   }
@@ -110,7 +111,7 @@ extension CIFAR {
 
   /// A note for each file that `jpeg_filled_records.json` ({file: [record]}) says is not lossless.
   private static func jpegNotes(home: String, files: [String]) -> [String] {
-    let sidecar = (home.isEmpty ? "." : home) + "/jpeg_filled_records.json"
+    let sidecar = home + "/jpeg_filled_records.json"
     guard FileManager.default.fileExists(atPath: sidecar) else { return [] }
     guard let data = FileManager.default.contents(atPath: sidecar),
       let filled = try? JSONDecoder().decode([String: [Int]].self, from: data)

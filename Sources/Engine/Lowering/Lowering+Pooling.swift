@@ -48,6 +48,7 @@ extension LoweringRules {
   ) {
     let (input, output) = kernel.hasSuffix("_grad") ? (1, 0) : (0, 1)
     let operands = [x.strided, y.strided] + (index.map { [$0] } ?? [])
+    let skipsPad = lowering.types.attributes["count_include_pad"] == .bool(false)
     lowering.call(kernel, units: shape.images, operands) { at in
       ArgumentBlock(
         clat_pool_args(
@@ -57,8 +58,8 @@ extension LoweringRules {
           kernel_height: Int32(shape.kernelHeight), kernel_width: Int32(shape.kernelWidth),
           stride_height: Int32(shape.strideHeight), stride_width: Int32(shape.strideWidth),
           pad_height: Int32(shape.padHeight), pad_width: Int32(shape.padWidth),
-          x_stride: at.stride(input), y_stride: at.stride(output), x: at.f32(0), y: at.f32(1),
-          index: at.i32(index == nil ? nil : 2)))
+          x_stride: at.stride(input), y_stride: at.stride(output), skip_pad: skipsPad ? 1 : 0,
+          x: at.f32(0), y: at.f32(1), index: at.i32(index == nil ? nil : 2)))
     }
   }
 }

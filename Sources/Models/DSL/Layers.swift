@@ -140,18 +140,25 @@ public struct MaxPool2d: Module {
   }
 }
 
-/// Mean over square windows, padding counted as zero; the stride is the kernel's size unless given.
+/// Mean over square windows, padding counted as zero unless told otherwise; the stride is the
+/// kernel's size unless given.
 public struct AvgPool2d: Module {
   public let kernel, stride, padding: Int
+  public let countIncludePad: Bool
 
-  public init(kernel: Int, stride: Int? = nil, padding: Int = 0) {
+  public init(
+    kernel: Int, stride: Int? = nil, padding: Int = 0, countIncludePad: Bool = true
+  ) {
     self.kernel = kernel
     self.stride = stride ?? kernel
     self.padding = padding
+    self.countIncludePad = countIncludePad
   }
 
   public func emit(_ x: ValueID, _ context: EmitContext) throws -> ValueID {
-    try context.builder.emitOne("avg_pool", [x], window(kernel, stride, padding))
+    try context.builder.emitOne(
+      "avg_pool", [x],
+      window(kernel, stride, padding).merging(["count_include_pad": .bool(countIncludePad)]))
   }
 }
 

@@ -12,7 +12,10 @@ extension Exporter {
       return try exporter.channelwise("Add", node, 1)
     },
     "max_pool": { $0.pool($1, "MaxPool", []) },
-    "avg_pool": { $0.pool($1, "AveragePool", [.int("count_include_pad", 1)]) },
+    "avg_pool": {
+      let counts = $1.attributes.bool("count_include_pad") ? 1 : 0
+      return $0.pool($1, "AveragePool", [.int("count_include_pad", counts)])
+    },
     "global_avg_pool": { exporter, node in
       exporter.add("Flatten", [exporter.unary(node, "GlobalAveragePool")])
     },

@@ -11,6 +11,7 @@ extension Importer {
       try $0.activation(
         $1, "leaky_relu", ["slope": .float($1.float("alpha", default: 0.01).shortest)])
     },
+    "PRelu": { try $0.parametricRelu($1) },
     "Softplus": { try $0.softplus($1) },
     "Greater": { try $0.greater($1) },
     "Where": { try $0.choice($1) },
@@ -37,6 +38,21 @@ extension Importer {
     _ node: OnnxNode, _ op: String, _ attributes: Attributes = [:]
   ) throws -> OnnxValue {
     tensor(try emit(op, [plain(node.tensor(0))], attributes))
+  }
+
+  /// x where it is positive, else slope * x; by channel as relu(x) - slope * relu(-x).
+  private mutating func parametricRelu(_ node: OnnxNode) throws -> OnnxValue {
+    let input = try node.tensor(0)
+    guard let slopes = try node.constant(1) else { throw ModelError("input 1 is missing") }
+    let slope = try channelVector(slopes, input)
+    notes.append("\(node.label): its slopes stay as they are when the network is trained")
+    let x = try plain(input)
+    if let first = slope.first, slope.allSatisfy({ $0 == first }) {
+      return tensor(try emit("leaky_relu", [x], ["slope": .float(first)]))
+    }
+    let below = try emit("relu", [affine(x, -1, 0)])
+    let scaled = try affine(below, slope.map(-), slope.map { _ in 0 })
+    return tensor(try emit("add", [emit("relu", [x]), scaled]))
   }
 
   private mutating func sigmoid(_ node: OnnxNode) throws -> OnnxValue {

@@ -25,9 +25,6 @@ extension Importer {
       throw ModelError("expected images [N, C, H, W] and filters [O, I, H, W]")
     }
     let kernel = Array(filters.shape[2...])
-    guard (node.ints("dilations") ?? [1, 1]).allSatisfy({ $0 == 1 }) else {
-      throw ModelError("dilations are not supported")
-    }
     let window = try Window(node, kernel: kernel, image: x)
     let attributes: Attributes = [
       "stride": .ints(window.stride), "pad": .ints(window.pads(adding: x.form)),

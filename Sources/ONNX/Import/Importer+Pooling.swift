@@ -4,44 +4,51 @@ import Models
 // Operators over windows of pixels, and over all pixels.
 extension Importer {
   static let poolingRules: [String: Rule] = [
-    "MaxPool": { try $0.pool($1, "max_pool") },
+    "MaxPool": { try $0.maxPool($1) },
     "AveragePool": { try $0.averagePool($1) },
     "GlobalAveragePool": { try $0.globalPool($1.tensor(0)) },
     "ReduceMean": { try $0.mean($1) },
   ]
 
-  private func pool(_ node: OnnxNode, _ op: String) throws -> OnnxValue {
+  private func maxPool(_ node: OnnxNode) throws -> OnnxValue {
     let x = try node.tensor(0)
     guard node.proto.output.dropFirst().allSatisfy(\.isEmpty) else {
       throw ModelError("the output of indices is not supported")
     }
-    if case .padded = x.form, op == "max_pool" {
+    if case .padded = x.form {
       throw ModelError("zeros around the pixels would count in the maximum")
     }
     var window = try Window(node, kernel: node.ints("kernel_shape") ?? [], image: x)
-    if node.int("ceil_mode", default: 0) != 0, window.completesLast(x), op != "max_pool" {
-      throw ModelError("ceil_mode is not supported for means over windows that overlap the edge")
-    }
-    return tensor(
-      try emit(
-        op, [imagesBelow(x)],
-        [
-          "kernel": .ints(window.kernel), "stride": .ints(window.stride),
-          "pad": .ints(window.pads(adding: x.form)),
-        ]))
+    if node.int("ceil_mode", default: 0) != 0 { _ = window.completesLast(x) }
+    return try pool("max_pool", x, window)
   }
 
+  private func pool(
+    _ op: String, _ x: OnnxTensor, _ window: Window, _ more: Attributes = [:]
+  ) throws -> OnnxValue {
+    let attributes: Attributes = [
+      "kernel": .ints(window.kernel), "stride": .ints(window.stride),
+      "pad": .ints(window.pads(adding: x.form)),
+    ]
+    return tensor(try emit(op, [imagesBelow(x)], attributes.merging(more)))
+  }
+
+  /// What ceil_mode completes never counts, a node's own padding if it says so, and padding by a
+  /// node before always: as in PyTorch.
   private func averagePool(_ node: OnnxNode) throws -> OnnxValue {
     let x = try node.tensor(0)
-    let window = try Window(node, kernel: node.ints("kernel_shape") ?? [], image: x)
+    var window = try Window(node, kernel: node.ints("kernel_shape") ?? [], image: x)
     let isPadded = window.pad.contains { $0 != 0 }
     if x.form == .plain, !isPadded, window.kernel == Array(x.shape.suffix(2)) {
       return try globalPool(x)
     }
-    guard !isPadded || node.int("count_include_pad", default: 0) != 0 else {
-      throw ModelError("means that leave padding out are not supported (count_include_pad = 0)")
+    let counts = node.int("count_include_pad", default: 0) != 0
+    let completes = node.int("ceil_mode", default: 0) != 0 && window.completesLast(x)
+    let isSkipped = isPadded && !counts || completes
+    guard !isSkipped || x.form == .plain && !(isPadded && counts) else {
+      throw ModelError("means that count some of the padding and leave out other are not supported")
     }
-    return try pool(node, "avg_pool")
+    return try pool("avg_pool", x, window, ["count_include_pad": .bool(!isSkipped)])
   }
 
   private func globalPool(_ x: OnnxTensor) throws -> OnnxValue {
@@ -82,6 +89,10 @@ struct Window {
     guard kernel.count == 2, stride.count == 2, image.shape.count == 4,
       (kernel + stride).allSatisfy({ (1...65536).contains($0) })
     else { throw ModelError("expected a window in two dimensions") }
+    let dilations = node.ints("dilations") ?? [1, 1]
+    guard dilations.count == 2, zip(dilations, kernel).allSatisfy({ $0 == 1 || $1 == 1 }) else {
+      throw ModelError("dilations \(dilations) are not supported: windows have no gaps")
+    }
     if let given = node.ints("kernel_shape"), given != kernel {
       throw ModelError("kernel_shape \(given) does not fit the filters' \(kernel)")
     }

@@ -15,7 +15,7 @@ extension Importer {
     "Shape": { try $0.shape($1) },
     "Constant": { _, _ in throw ModelError("only tensors and numbers are supported") },
     "ConstantOfShape": { _, _ in throw ModelError("the shape must be known") },
-    "Gather": { _, _ in throw ModelError("only what is known of shapes can be gathered") },
+    "Gather": { try $0.gather($1) },
   ]
 
   /// [N, C, H, W] or [N, C] as [N, C * H * W].
@@ -71,8 +71,26 @@ extension Importer {
   private func unsqueeze(_ node: OnnxNode) throws -> OnnxValue {
     let x = try node.tensor(0)
     let axes = try node.ints("axes", orInput: 1)
+    if x.form == .channel, axes == [1] { return tensor(x.value) }
     guard x.shape.count == 2, axes == [2, 3] else { throw ModelError("images keep their axes") }
     return .tensor(OnnxTensor(value: try plain(x), shape: x.shape + [1, 1], form: .row))
+  }
+
+  /// One channel of images, as they are normalised one by one.
+  private func gather(_ node: OnnxNode) throws -> OnnxValue {
+    let x = try node.tensor(0)
+    guard x.shape.count == 4, node.int("axis", default: 0) == 1,
+      let index = try node.constant(1), index.shape.isEmpty, let place = index.ints?.first
+    else { throw ModelError("only one channel of images, and what is known, can be gathered") }
+    let start = try OnnxNode.axis(place, rank: x.shape[1])
+    return .tensor(
+      OnnxTensor(
+        value: try channels(x, from: start, count: 1), shape: [x.shape[0]] + x.shape[2...],
+        form: .channel))
+  }
+
+  private func channels(_ x: OnnxTensor, from start: Int, count: Int) throws -> ValueID {
+    try emit("slice_channels", [plain(x)], ["start": .int(start), "count": .int(count)])
   }
 
   private func transpose(_ node: OnnxNode) throws -> OnnxValue {
@@ -102,12 +120,17 @@ extension Importer {
 
   // MARK: Shortcuts of option A (He et al. 2015)
 
-  /// Every `step`-th pixel, in one node or, axis by axis, in two.
+  /// Some of the channels, or every `step`-th pixel, in one node or, axis by axis, in two.
   private mutating func slice(_ node: OnnxNode) throws -> OnnxValue {
     let x = try node.tensor(0)
-    let ranges = try Folding.Ranges(node, x.shape)
+    let ranges = try Folding.Ranges(node, x.shape).list
+    if let range = ranges.first, ranges.count == 1, x.shape.count == 4, range.axis == 1,
+      range.step == 1, range.end - range.start < x.shape[1]
+    {
+      return tensor(try channels(x, from: range.start, count: range.end - range.start))
+    }
     var steps = [1, 1]
-    for range in ranges.list {
+    for range in ranges {
       let isWhole = range.start == 0 && range.end == x.shape[range.axis]
       guard isWhole, range.axis >= 2 ? range.step > 0 : range.step == 1 else {
         throw ModelError("only every n-th pixel of whole images can be taken")

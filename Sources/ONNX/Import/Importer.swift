@@ -17,6 +17,7 @@ struct Importer {
   /// Numbers that calculated constants and weights may still hold, so that a small file does not
   /// become a large network.
   private var budget: Int
+  private var external: ExternalData
 
   /// How a value came about.
   enum Origin {
@@ -33,20 +34,25 @@ struct Importer {
   /// More nodes than any classifier has.
   private static let maximumNodeCount = 100_000
 
-  init(_ graph: Onnx_GraphProto, version: Int, budget: Int) throws {
+  init(
+    _ graph: Onnx_GraphProto, version: Int, budget: Int, external: ExternalData
+  ) throws {
     guard graph.node.count <= Self.maximumNodeCount else {
       throw ModelError("\(graph.node.count) nodes; at most \(Self.maximumNodeCount) are read")
     }
     self.graph = graph
     self.version = version
     self.budget = budget
+    self.external = external
     builder = GraphBuilder(name: graph.name.isEmpty ? "network" : graph.name)
   }
 
   mutating func run() throws -> ONNXFile.Import {
-    for tensor in graph.initializer {
+    for var tensor in graph.initializer {
+      try external.load(&tensor)
       values[tensor.name] = .constant(try Constant(tensor))
     }
+    budget += 4 * external.totalBytes
     guard graph.sparseInitializer.isEmpty else { throw ModelError("sparse weights are not read") }
     try defineImages()
     for proto in graph.node { try convert(proto) }
@@ -171,6 +177,7 @@ struct Importer {
       let window = Attribute.ints([shape[1], shape[2]])
       return try emit("avg_pool", [source], ["kernel": window, "stride": window])
     case .row: throw ModelError("[N, C] with more axes can only scale the channels of images")
+    case .channel: throw ModelError("a channel of images without its axis is only unsqueezed")
     case .padded: throw ModelError("padding is supported before convolutions and pools alone")
     case .sliced: throw ModelError("every n-th pixel is supported in rows and columns alike")
     case .exceeds: throw ModelError("comparisons are supported within softplus alone")

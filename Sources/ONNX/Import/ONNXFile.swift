@@ -14,10 +14,13 @@ public enum ONNXFile {
 
   /// The network of a file, with its weights under their PyTorch names where the file has them.
   ///
-  /// - Parameter bytes: the whole file.
+  /// - Parameters:
+  ///   - bytes: the whole file.
+  ///   - folder: where the file is, and files are that its weights may be in; nil where there are
+  ///     none. Nothing outside is read.
   /// - Throws: ModelError in one line: no ONNX model, damaged, or with a node that no network of
   ///   ours has.
-  public static func read(_ bytes: Data) throws -> Import {
+  public static func read(_ bytes: Data, folder: String? = nil) throws -> Import {
     let model: Onnx_ModelProto
     do {
       model = try Onnx_ModelProto(serializedBytes: bytes)
@@ -29,7 +32,8 @@ public enum ONNXFile {
     }
     do {
       let budget = 4 * bytes.count + (1 << 20)
-      var importer = try Importer(model.graph, version: version, budget: budget)
+      var importer = try Importer(
+        model.graph, version: version, budget: budget, external: ExternalData(folder: folder))
       return try importer.run()
     } catch {
       throw ModelError(printable("\(error)", limit: 1000))

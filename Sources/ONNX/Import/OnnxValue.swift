@@ -24,6 +24,8 @@ struct OnnxTensor {
     case pooled(of: ValueID)
     /// [N, C, 1, 1] or [N, C, 1] as [N, C], for what scales channels.
     case row
+    /// [N, H, W], one channel of images, as [N, H, W, 1].
+    case channel
     /// Zeros around the pixels, which what reads it must take in: above, left, below, right.
     case padded([Int])
     /// Every n-th row or column of a value of a shape.

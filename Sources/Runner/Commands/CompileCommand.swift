@@ -67,11 +67,10 @@ struct CompileCommand: ParsableCommand {
     let attack = try attacking.make()
     let model = try network.make()
     var programs: [(name: String, program: Program)] = []
-    let session = try ModelSession(model, seed: 0, convolution: network.algorithm.convolution)
     let compiling = try ContinuousClock().measure {
       programs = try ProgramName(rawValue: program.rawValue).map { name in
         [(name.rawValue, try compile(name, model, attack ?? .paper))]
-      } ?? evaluation(session, attack)
+      } ?? evaluation(model, attack)
     }
     let source = CompiledSource(target: program, network: network, attacking: attacking)
     let file = try ProgramFile(programs, notes: source.notes)
@@ -92,11 +91,15 @@ struct CompileCommand: ParsableCommand {
   }
 
   private func evaluation(
-    _ session: ModelSession, _ attack: Attack?
+    _ model: Model, _ attack: Attack?
   ) throws -> [(name: String, program: Program)] {
     try ([network.batch] + (lastBatch.map { [$0] } ?? [])).flatMap { batch in
       try CompiledSource.keys(attack).map { name, key in
-        ("\(name).\(batch)", try session.compile(key, batch: batch, cache: nil).program)
+        let program = try key.compile(
+          model, batch: batch, threads: Team.availableThreads,
+          convolution: network.algorithm.convolution, cache: nil
+        ).program
+        return ("\(name).\(batch)", program)
       }
     }
   }

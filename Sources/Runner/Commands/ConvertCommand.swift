@@ -41,17 +41,8 @@ struct ConvertCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The network that the weights must fit: \(ModelOptions.help)"))
   var model: String?
 
-  @Option(help: "Images as HEIGHTxWIDTHxCHANNELS; 32x32x3, or the file's, unless given.")
-  var image: ImageExtent?
-
-  @Option(help: "Classes; 10, or the file's, unless given.")
-  var classes: Int?
-
-  @Option(help: "Channel means in front of the network that an ONNX model gets.")
-  var mean: NumberList?
-
-  @Option(help: "Channel standard deviations, given together with --mean.")
-  var std: NumberList?
+  @OptionGroup var extent: ExtentOptions
+  @OptionGroup var normalization: NormalizationOptions
 
   @Flag(help: "Print JSON: {out, format, tensors, parameters, notes}.")
   var json = false
@@ -86,10 +77,8 @@ struct ConvertCommand: ParsableCommand {
 
   /// That of --model; where an ONNX model is written and there is none, that of the weights' run.
   private func network(_ file: WeightFile) throws -> Model? {
-    if let model {
-      return try ModelOptions.make(model, image: image, classes: classes, mean: mean, std: std)
-    }
-    guard mean == nil, std == nil, image == nil, classes == nil else {
+    if let model { return try ModelOptions.make(model, extent, normalization) }
+    guard !extent.isGiven, !normalization.isGiven else {
       throw Failure.usage("--image, --classes, --mean and --std describe the network of --model")
     }
     guard output.hasSuffix(".onnx") else { return nil }
@@ -98,7 +87,8 @@ struct ConvertCommand: ParsableCommand {
 
   private func onnx() throws -> Conversion {
     let imported = try NetworkFile.read(input)
-    let network = try imported.model(named: input, mean: mean?.values, std: std?.values)
+    let network = try imported.model(
+      named: input, mean: normalization.mean?.values, std: normalization.std?.values)
     let tensors = try network.parameters.map {
       try StoredTensor(name: $0.name, shape: $0.shape, values: imported.values?[$0.name] ?? [])
     }

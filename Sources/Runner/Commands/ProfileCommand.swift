@@ -25,8 +25,12 @@ struct ProfileCommand: ParsableCommand {
       prints how much of the time went by waiting for images. With --data, only reads the \
       training split as training would, on one thread and on all, and prints images a second.
 
+      With --compiled, measures the programs of a file, for the network and the batch that it was \
+      compiled for; --json then prints a list.
+
       EXAMPLES
         clat profile --model resnet18 --batch 128 --program attack
+        clat profile --compiled resnet18.clat
         clat profile --model resnet20 --program train --json
         clat profile --recipe recipes/imagenette-resnet18-pgd-at.yaml --set data.source=DIR
         clat profile --data DIR --image-size 64
@@ -58,6 +62,9 @@ struct ProfileCommand: ParsableCommand {
 
   @OptionGroup var reading: ReadingOptions
 
+  @Option(help: "A file of 'clat compile', whose programs are measured instead of a new one.")
+  var compiled: String?
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -65,6 +72,7 @@ struct ProfileCommand: ParsableCommand {
     if let recipe { return try profileData(recipe) }
     if let data { return try profileReading(data) }
     guard runs > 0 else { throw Failure.usage("--runs \(runs): expected at least 1") }
+    if let compiled { return try profileFile(compiled) }
     let model = try network.make()
     var (graph, request) = try program.graph(
       model, batch: network.batch, critical: critical?.values)
@@ -72,19 +80,36 @@ struct ProfileCommand: ParsableCommand {
     let options = Compiler.Options(threads: try threading.resolve())
     let limits = try MachineLimits.measure(threads: options.threads)
     let bench = try Workbench(model, batch: network.batch)
-    let executable = try Executable(
-      Compiler.compile(graph, request, options: options).program, store: bench.store)
-    executable.run()
-    executable.isProfiling = true
-    let clock = ContinuousClock()
-    let seconds = clock.measure { for _ in 0..<runs { executable.run() } } / .seconds(1)
-    let report = ProfileReport(
-      executable, limits, runs: runs, wallSeconds: seconds / Double(runs))
+    let result = try Compiler.compile(graph, request, options: options)
+    let report = profile(try Executable(result.program, store: bench.store), limits)
     if json {
       try Output.json(report.json(model, network.batch))
     } else {
       try Output.write(report.text)
     }
+  }
+
+  private func profile(_ executable: Executable, _ limits: MachineLimits) -> ProfileReport {
+    executable.run()
+    executable.isProfiling = true
+    let seconds =
+      ContinuousClock().measure { for _ in 0..<runs { executable.run() } } / .seconds(1)
+    return ProfileReport(executable, limits, runs: runs, wallSeconds: seconds / Double(runs))
+  }
+
+  /// Every program of a file.
+  private func profileFile(_ path: String) throws {
+    let threads = try threading.resolve()
+    let file = try ProgramFile.read(path, threads: threads)
+    let network = try CompiledSource(file, named: path, restarts: 1).network
+    let bench = try Workbench(network.make(), batch: network.batch)
+    let limits = try MachineLimits.measure(threads: threads)
+    let reports = try file.programs.map { name, program in
+      let batch = name.split(separator: ".").last.flatMap { Int($0) } ?? network.batch
+      return (profile(try bench.executable(program, on: file.instructionSet), limits), batch)
+    }
+    if json { return try Output.json(.array(reports.map { $0.json(bench.model, $1) })) }
+    try Output.write(reports.map(\.0.text).joined(separator: "\n"))
   }
 
   private func profileData(_ path: String) throws {

@@ -71,7 +71,8 @@ struct RunCommand: ParsableCommand {
     }
     guard source.target == .evaluate else {
       throw Failure.usage(
-        "\(file) holds '\(source.target.rawValue)', which cannot be run on data, only with --time")
+        "\(file) holds '\(source.target.rawValue)', which runs with --time alone; for data, "
+          + "compile with --program evaluate and --attack (to train, use 'clat train')")
     }
     try evaluate(programs, source, threads, weights: weights, data: data)
   }
@@ -128,9 +129,7 @@ struct RunCommand: ParsableCommand {
     let bench = try Workbench(source.network.make(), batch: batch)
     var rows: [(name: String, seconds: Double)] = []
     for (name, program) in file.programs {
-      try bench.rename(for: program)
-      let executable = try Executable(
-        program, store: bench.store, instructionSet: file.instructionSet)
+      let executable = try bench.executable(program, on: file.instructionSet)
       let times = (0...runs).map { _ in ContinuousClock().measure { executable.run() } }
       rows.append((name, times.dropFirst().sorted()[runs / 2] / .seconds(1)))
     }
@@ -145,19 +144,5 @@ struct RunCommand: ParsableCommand {
     var table = Table("program", "median")
     for row in rows { table.add(row.name, row.seconds.duration) }
     try Output.write(table.text)
-  }
-}
-
-extension Workbench {
-  /// Fills inputs that carry the batch size in their names (`x.128`) from those that do not.
-  fileprivate func rename(for program: Program) throws {
-    for input in program.inputs where store[input.name] == nil {
-      let parts = input.name.split(separator: ".")
-      guard input.role == .data, parts.count == 2, let plain = store[String(parts[0])],
-        plain.type.byteCount >= input.type.byteCount
-      else { continue }
-      try store.tensor(input.name, input.type).pointer
-        .copyMemory(from: plain.pointer, byteCount: input.type.byteCount)
-    }
   }
 }

@@ -38,16 +38,34 @@ extension Epsilon: ExpressibleByArgument {
   public init?(argument: String) { self.init(text: argument) }
 }
 
-/// Which network, and what stands in front of it.
-struct ModelOptions: ParsableArguments {
-  @Option(help: ArgumentHelp(ModelOptions.help + " The checkpoint's unless given."))
-  var model: String?
-
+/// What stands in front of a network.
+struct NormalizationOptions: ParsableArguments {
   @Option(help: "Channel means that the network was trained with: .485,.456,.406.")
   var mean: NumberList?
 
   @Option(help: "Channel standard deviations, given together with --mean.")
   var std: NumberList?
+
+  var isGiven: Bool { mean != nil || std != nil }
+}
+
+/// What a network tells apart.
+struct ExtentOptions: ParsableArguments {
+  @Option(help: "Images as HEIGHTxWIDTHxCHANNELS; the network's published ones unless given.")
+  var image: ImageExtent?
+
+  @Option(help: "Classes; the network's published number unless given.")
+  var classes: Int?
+
+  var isGiven: Bool { image != nil || classes != nil }
+}
+
+/// Which network, and what stands in front of it.
+struct ModelOptions: ParsableArguments {
+  @Option(help: ArgumentHelp(ModelOptions.help + " The checkpoint's unless given."))
+  var model: String?
+
+  @OptionGroup var normalization: NormalizationOptions
 
   static let help = """
     NAME[:parameter=value,...] (`clat models` lists the names), or a file: net.ir, net.onnx.
@@ -58,44 +76,42 @@ struct ModelOptions: ParsableArguments {
   /// - Parameter weights: a file or folder that names the network where `model` is not given.
   func load(for dataset: Dataset, weights: String?) throws -> (Model, [String: [Float]]?) {
     let shape = dataset.shape
+    let (mean, std) = (normalization.mean?.values, normalization.std?.values)
     let image = (shape.height, shape.width, shape.channels)
     let classes = dataset.classes.count
     if let model, !ImportedNetwork.isFile(model) {
       let spec = try ModelSpec(model)
-      let network = try Model(
-        spec, imageShape: image, classes: classes, mean: mean?.values, std: std?.values)
-      return (network, nil)
+      return (try Model(spec, imageShape: image, classes: classes, mean: mean, std: std), nil)
     }
     let imported = try imported(weights)
     let network = try imported.model(
-      named: model ?? imported.network.graph.name, image: image, classes: classes,
-      mean: mean?.values, std: std?.values)
+      named: model ?? imported.network.graph.name, image: image, classes: classes, mean: mean,
+      std: std)
     return (network, imported.values)
   }
 
   /// A network, by name or from a file, for the images and classes that it is published for unless
   /// the options say otherwise.
   static func make(
-    _ model: String, image: ImageExtent?, classes: Int?, mean: NumberList? = nil,
-    std: NumberList? = nil
+    _ model: String, _ extent: ExtentOptions, _ normalization: NormalizationOptions
   ) throws -> Model {
-    let image = image.map { ($0.height, $0.width, $0.channels) }
-    let (mean, std) = (mean?.values, std?.values)
+    let image = extent.image.map { ($0.height, $0.width, $0.channels) }
+    let (mean, std) = (normalization.mean?.values, normalization.std?.values)
     if ImportedNetwork.isFile(model) {
       return try NetworkFile.read(model).model(
-        named: model, image: image, classes: classes, mean: mean, std: std)
+        named: model, image: image, classes: extent.classes, mean: mean, std: std)
     }
     let spec = try ModelSpec(model)
     let published = spec.input
     return try Model(
       spec, imageShape: image ?? (published.height, published.width, published.channels),
-      classes: classes ?? published.classes, mean: mean, std: std)
+      classes: extent.classes ?? published.classes, mean: mean, std: std)
   }
 
   private func imported(_ weights: String?) throws -> ImportedNetwork {
     if let model { return try NetworkFile.read(model) }
     guard let weights else { throw Failure.usage("expected --model, --weights, or both") }
-    guard mean == nil, std == nil else {
+    guard !normalization.isGiven else {
       throw Failure.usage("--mean and --std need --model; a checkpoint's network has its own")
     }
     return try Weights.network(weights)
@@ -107,17 +123,8 @@ struct StandaloneModelOptions: ParsableArguments {
   @Option(help: ArgumentHelp(ModelOptions.help))
   var model = "resnet20"
 
-  @Option(help: "Images as HEIGHTxWIDTHxCHANNELS; the network's published ones unless given.")
-  var image: ImageExtent?
-
-  @Option(help: "Classes; the network's published number unless given.")
-  var classes: Int?
-
-  @Option(help: "Channel means in front of the network.")
-  var mean: NumberList?
-
-  @Option(help: "Channel standard deviations, given together with --mean.")
-  var std: NumberList?
+  @OptionGroup var extent: ExtentOptions
+  @OptionGroup var normalization: NormalizationOptions
 
   @Option(help: "Images in a batch.")
   var batch = 128
@@ -133,16 +140,16 @@ struct StandaloneModelOptions: ParsableArguments {
     }
     return [
       "--model", model, "--batch", "\(batch)", "--convolution", algorithm.convolution.rawValue,
-    ] + (image.map { ["--image", $0.defaultValueDescription] } ?? [])
-      + (classes.map { ["--classes", "\($0)"] } ?? []) + list("--mean", mean) + list("--std", std)
+    ] + (extent.image.map { ["--image", $0.defaultValueDescription] } ?? [])
+      + (extent.classes.map { ["--classes", "\($0)"] } ?? [])
+      + list("--mean", normalization.mean) + list("--std", normalization.std)
   }
 
   func make() throws -> Model {
     guard (1...BatchPlan.maximumBatchSize).contains(batch) else {
       throw Failure.usage("--batch \(batch): expected 1...\(BatchPlan.maximumBatchSize)")
     }
-    return try layers.count(
-      in: ModelOptions.make(model, image: image, classes: classes, mean: mean, std: std))
+    return try layers.count(in: ModelOptions.make(model, extent, normalization))
   }
 }
 

@@ -19,7 +19,9 @@ enum NetworkFile {
     guard let bytes = FileManager.default.contents(atPath: path) else {
       throw Failure(.missingInput, "\(path): not found, expected an ONNX model")
     }
-    let file = try Failure.blaming(.badData, path) { try ONNXFile.read(bytes) }
+    let file = try Failure.blaming(.badData, path) {
+      try ONNXFile.read(bytes, folder: path.parentFolder)
+    }
     for note in file.notes { Output.note("clat: \(path): \(note)") }
     return file.network
   }

@@ -43,7 +43,7 @@ struct TrainingRun {
     }
     if let threads { recipe.threads = threads }
     trainer = try Trainer(
-      recipe, data: TrainingData.load(recipe.data), directory: directory)
+      recipe, data: TrainingData.load(recipe.data), directory: directory, resumes: true)
     try check(trainer)
     resumedFrom = try trainer.resume { Output.note("clat: \($0)") }
     log = TrainingLog(epochs: recipe.totalEpochs, print: print)

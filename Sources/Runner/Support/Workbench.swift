@@ -40,4 +40,17 @@ struct Workbench {
   private func set(_ name: String, _ values: [Int32]) throws {
     _ = try store.tensor(name, .i32(values.count)).integers.update(from: values)
   }
+  /// A program that a session's tensors may belong to: inputs that carry the batch size in their
+  /// names (`x.128`) are filled from those that do not.
+  func executable(_ program: Program, on instructionSet: InstructionSet) throws -> Executable {
+    for input in program.inputs where store[input.name] == nil {
+      let parts = input.name.split(separator: ".")
+      guard input.role == .data, parts.count == 2, let plain = store[String(parts[0])],
+        plain.type.byteCount >= input.type.byteCount
+      else { continue }
+      try store.tensor(input.name, input.type).pointer
+        .copyMemory(from: plain.pointer, byteCount: input.type.byteCount)
+    }
+    return try Executable(program, store: store, instructionSet: instructionSet)
+  }
 }

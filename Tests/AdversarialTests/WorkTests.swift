@@ -38,6 +38,20 @@ import Testing
     #expect(!terms.nodes.contains { $0.op.hasSuffix("_grad") || $0.op == "sgd" })
   }
 
+  /// The clean images go through the network once, before the attack; after it only the adversarial
+  /// ones do, up to the last tap, and the gradients of both come back to the first selected layer.
+  @Test func wholeStepsShareTheCleanPass() throws {
+    let graph = try compiled(.clat(layers: [1, 2], .init(), .init(), attack: .paper))
+    #expect(count(graph, "conv2d", .batch) == 20)
+    #expect(count(graph, "conv2d", .step) == 3)
+    #expect(count(graph, "conv2d", .after) == 3)
+    #expect(count(graph, "conv2d_input_grad", .step) == 3)
+    // From the cross entropy to layer 2 the gradient does not depend on the attack.
+    #expect(count(graph, "conv2d_input_grad", .batch) == 17)
+    #expect(count(graph, "conv2d_input_grad", .after) == 2)
+    #expect(count(graph, "sgd", .after) == 2)
+  }
+
   @Test func attacksLeaveTheModelAlone() throws {
     for mode in [BatchNormMode.eval, .train] {
       var attack = Attack.paper

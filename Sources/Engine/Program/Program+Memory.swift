@@ -3,9 +3,9 @@ import IR
 extension Program {
   /// Gives every arena buffer a lifetime and an offset.
   ///
-  /// What a section leaves for a later one lives to the end of the last section that reads it,
-  /// because that may be a loop. Values of stage `weights` that later sections read live always:
-  /// the section `weights` does not run again while the parameters stay.
+  /// What a loop reads of what sections before it left lives to the loop's end. Values of stage
+  /// `weights` that later sections read live always: the section `weights` does not run again while
+  /// the parameters stay.
   mutating func planMemory() {
     for index in buffers.indices {
       if case .region = buffers[index].placement { buffers[index].placement = .arena(offset: 0) }
@@ -97,7 +97,7 @@ extension Program {
           let known = units[operand.buffer] ?? instruction.units
           units[operand.buffer] = known
           // Filters are divided too, but live next to what all threads read.
-          if !operand.sliced || known != instruction.units || section.stage == .weights
+          if !operand.sliced || known != instruction.units || section.stage.precedesBatch
             || buffers[operand.buffer].bytes % max(known, 1) != 0
           {
             excluded.insert(operand.buffer)
@@ -126,7 +126,8 @@ extension Program {
           firstSection[operand.buffer] = first
           let start = result[operand.buffer]?.lowerBound ?? index
           let crosses = first < sectionIndex
-          let last = crosses ? section.instructions.upperBound - 1 : index
+          let isLooped = crosses && section.repeats > 1
+          let last = isLooped ? section.instructions.upperBound - 1 : index
           let always = crosses && sections[first].stage == .weights
           result[operand.buffer] =
             always ? 0...end : start...max(last, result[operand.buffer]?.upperBound ?? 0)

@@ -1,7 +1,7 @@
 /// Executes a graph node by node with the references of its operations, in double precision: slow,
 /// and the oracle of everything that is fast.
 ///
-/// The nodes of stage `step` run once for each step of the loop, the others once, before or after it.
+/// The nodes of stage `step` run once for each step of the loop, the others once, before or after.
 /// An output that changes from step to step has its value of the last step; the carried values
 /// after it are the outputs whose value is the loop's `next`.
 public struct Interpreter {

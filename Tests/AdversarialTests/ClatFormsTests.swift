@@ -55,6 +55,11 @@ import Testing
     return inputs
   }
 
+  /// Images near the given ones.
+  private func start(_ x: [Double]?) -> [Double]? {
+    x?.enumerated().map { min(1, max(0, $1 + ($0 % 3 == 0 ? 0.05 : -0.03))) }
+  }
+
   @Test(arguments: forms) func stepsAgree(_ form: Form) throws {
     let (model, layers) = try prepare(form)
     let graph = try ClatGraph.build(model, batch: 4, layers: layers, form.options)
@@ -91,7 +96,7 @@ import Testing
     let whole = try ClatGraph.build(
       model, batch: 4, layers: layers, form.options, attack: attack)
     var inputs = inputs(model, whole)
-    inputs["start"] = inputs["x"]!.enumerated().map { min(1, max(0, $1 + ($0 % 3 == 0 ? 0.05 : -0.03))) }
+    inputs["start"] = start(inputs["x"])
     let result = try engine.run(whole, inputs, request)
     let maximize = try AttackGraph.build(
       model, batch: 4, attack, .features(layers: layers, tap: form.options.tap))
@@ -123,8 +128,7 @@ import Testing
     ]
     for graph in graphs {
       var inputs = inputs(model, graph)
-      let x = inputs["x"] ?? []
-      inputs["start"] = x.enumerated().map { min(1, max(0, $1 + ($0 % 3 == 0 ? 0.05 : -0.03))) }
+      inputs["start"] = start(inputs["x"])
       let expected = try TestEngine.eager.run(graph, inputs)
       let result = try TestEngine.compiled.run(graph, inputs)
       #expect(Set(result.keys) == Set(expected.keys))

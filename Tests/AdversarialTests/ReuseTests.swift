@@ -38,7 +38,9 @@ import Testing
     func both(_ body: (ModelSession) throws -> Void) rethrows { try sessions.forEach(body) }
 
     /// Runs a program on both, on the twin one made anew, and compares all that is trained.
-    func run(_ key: ProgramKey, _ what: String, location: SourceLocation = #_sourceLocation) throws {
+    func run(
+      _ key: ProgramKey, _ what: String, location: SourceLocation = #_sourceLocation
+    ) throws {
       twin.drop { _ in true }
       try both { try $0.program(key, batch: ReuseTests.batch).run() }
       #expect(

@@ -52,6 +52,20 @@ import Testing
     #expect(count(graph, "sgd", .after) == 2)
   }
 
+  /// No image sees another in the attack of a step: threads meet nowhere in its loop.
+  @Test(arguments: ["resnet18:width=4", "wrn-16-2", "densenet121:growth=4"])
+  func theLoopOfAStepHasNoBarriers(_ spec: String) throws {
+    let model = try Model(ModelSpec(spec), imageShape: (32, 32, 3), classes: 10)
+    let last = model.units.count - 1
+    let key = ProgramKey.clat(layers: [1, last / 2], .init(), .init(), attack: .paper)
+    let program = try Compiler.compile(
+      key.graph(model, batch: 6), key.request(model), options: .init(threads: 2)).program
+    let step = try #require(program.sections.first { $0.stage == .step })
+    #expect(step.repeats == 10 && step.instructions.count > 10)
+    #expect(program.instructions[step.instructions].count { $0.barrier } == 0)
+    #expect(program.regions.units == 6)
+  }
+
   @Test func attacksLeaveTheModelAlone() throws {
     for mode in [BatchNormMode.eval, .train] {
       var attack = Attack.paper

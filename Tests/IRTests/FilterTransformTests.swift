@@ -1,8 +1,8 @@
 import IR
 import Testing
 
-/// Which filters' Winograd transforms a program stores: up to 256 MiB, and the largest not (decision
-/// 0010).
+/// Which filters' Winograd transforms a program stores: 256 MiB of them at most, and the largest not
+/// (decision 0010).
 @Suite struct FilterTransformTests {
   /// By convolution in order, whether it makes its transforms on the way.
   ///

@@ -13,6 +13,26 @@ extension Program {
     for (buffer, lifetime) in lifetimes() { buffers[buffer].lifetime = lifetime }
     let planned = buffers.indices.filter { buffers[$0].lifetime != nil }
     let (units, owned) = ownedBuffers(planned)
+    // What outlives the loop may need too much room to be apart for all of the time.
+    for owned in [owned, owned.filter(livesInLoop)]
+    where !owned.isEmpty && placeRegions(owned, units: units, among: planned) { return }
+    regions = Regions(units: 0, threads: 0, bytesPerThread: 0, start: 0)
+    let plan = MemoryPlan(planned.map { request($0) })
+    lowerBound = plan.lowerBound
+    place(planned, plan)
+  }
+
+  private func livesInLoop(_ buffer: Int) -> Bool {
+    guard let lifetime = buffers[buffer].lifetime else { return false }
+    return sections.contains {
+      $0.repeats > 1 && $0.instructions.contains(lifetime.lowerBound)
+        && $0.instructions.contains(lifetime.upperBound)
+    }
+  }
+
+  /// Places the owned buffers in regions of threads and the others beside them, unless that makes
+  /// the arena much larger.
+  private mutating func placeRegions(_ owned: [Int], units: Int, among planned: [Int]) -> Bool {
     let bySlice = Set(owned.filter { microBatches(around: buffers[$0].lifetime!) != nil })
     for buffer in planned where !bySlice.contains(buffer) { outliveMicroBatches(buffer) }
     /// Bytes of a thread's part.
@@ -21,30 +41,28 @@ extension Program {
       let slices = threads * rounds
       return (units + slices - 1) / slices * (buffers[buffer].bytes / units)
     }
-    let shared = planned.filter { !owned.contains($0) }
+    let isOwned = Set(owned)
+    let shared = planned.filter { !isOwned.contains($0) }
     let inner = MemoryPlan(owned.map { request($0, bytes: part($0)) })
     let whole = MemoryPlan(
       shared.map { request($0) } + owned.map { request($0, bytes: threads * part($0)) })
-    lowerBound = whole.lowerBound
     let lifetimes = owned.map { buffers[$0].lifetime! }
-    guard let first = lifetimes.map(\.lowerBound).min(),
-      let last = lifetimes.map(\.upperBound).max()
-    else { return placeShared(planned) }
     // All regions together are one buffer among the shared ones.
     regions = Regions(
       units: units, threads: threads, bytesPerThread: inner.arenaBytes, start: 0,
-      lifetime: first...last)
+      lifetime: lifetimes.map(\.lowerBound).min()!...lifetimes.map(\.upperBound).max()!)
     let all = MemoryPlan.Request(bytes: regions.bytes, lifetime: regions.lifetime)
     let outer = MemoryPlan(shared.map { request($0) } + [all])
     guard Double(outer.arenaBytes) <= Double(whole.arenaBytes) * Program.regionTolerance else {
-      regions = Regions(units: 0, threads: 0, bytesPerThread: 0, start: 0)
-      return placeShared(planned)
+      return false
     }
+    lowerBound = whole.lowerBound
     regions.start = outer.offsets.last!
     place(shared, outer)
     for (buffer, offset) in zip(owned, inner.offsets) {
       buffers[buffer].placement = .region(offset: offset, bySlice: bySlice.contains(buffer))
     }
+    return true
   }
 
   /// How much larger the arena may be for threads to have regions of their own.
@@ -53,12 +71,6 @@ extension Program {
   private func request(_ buffer: Int, bytes: Int? = nil) -> MemoryPlan.Request {
     MemoryPlan.Request(
       bytes: bytes ?? buffers[buffer].bytes, lifetime: buffers[buffer].lifetime!)
-  }
-
-  private mutating func placeShared(_ planned: [Int]) {
-    let plan = MemoryPlan(planned.map { request($0) })
-    lowerBound = plan.lowerBound
-    place(planned, plan)
   }
 
   private mutating func place(_ shared: [Int], _ plan: MemoryPlan) {

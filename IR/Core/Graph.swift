@@ -60,7 +60,7 @@ public struct GraphOutput: Hashable, Sendable {
 public struct Carry: Hashable, Sendable {
   /// The input of role `carried`.
   public var input: ValueID
-  /// Its value in the first iteration; of stage `batch` or earlier.
+  /// Its value in the first iteration; of a stage before `step`.
   public var initial: ValueID
   /// Its value in the next iteration.
   public var next: ValueID
@@ -114,6 +114,12 @@ public struct Graph: Hashable, Sendable {
     nodes = []
     taps = []
     outputs = []
+  }
+
+  /// The stage of an input: that of its role, or `updated` for a parameter that an output replaces.
+  public func stage(of input: GraphInput) -> Stage {
+    let isUpdated = outputs.contains { $0.updates == input.value }
+    return isUpdated && input.role.stage == .weights ? .updated : input.role.stage
   }
 
   public func type(_ value: ValueID) -> TensorType { values[value.index].type }

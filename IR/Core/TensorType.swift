@@ -70,20 +70,29 @@ public struct TensorType: Hashable, Sendable, CustomStringConvertible {
 public enum Stage: Int, Sendable, Comparable, CaseIterable {
   /// Depends on parameters and buffers alone: folding, packing.
   case weights
+  /// Likewise, but on some that the graph itself updates: known anew in every run.
+  case updated
   /// Depends on the clean batch: clean features, the random start.
   case batch
   /// Depends on the perturbation: runs once every step of the loop.
   case step
+  /// Depends on what the loop leaves.
+  case after
 
   public static func < (a: Stage, b: Stage) -> Bool { a.rawValue < b.rawValue }
 
   public var name: String {
     switch self {
     case .weights: "weights"
+    case .updated: "updated"
     case .batch: "batch"
     case .step: "step"
+    case .after: "after"
     }
   }
+
+  /// Whether values of this stage depend on no batch.
+  public var precedesBatch: Bool { self < .batch }
 
   public init?(name: Substring) {
     guard let stage = Stage.allCases.first(where: { $0.name == name }) else { return nil }

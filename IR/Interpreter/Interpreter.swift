@@ -1,26 +1,24 @@
 /// Executes a graph node by node with the references of its operations, in double precision: slow,
 /// and the oracle of everything that is fast.
 ///
-/// The nodes that depend on no carried input run once, the others once for each step of the loop.
+/// The nodes of stage `step` run once for each step of the loop, the others once, before or after.
 /// An output that changes from step to step has its value of the last step; the carried values
 /// after it are the outputs whose value is the loop's `next`.
 public struct Interpreter {
   public let graph: Graph
   private let definitions: [OpDef]
-  private let once: [Int]
-  private let stepped: [Int]
+  /// Indices of the nodes that run before, in and after the loop.
+  private let before, stepped, after: [Int]
 
   /// - Throws: IRError where the graph does not verify or holds a gradient request.
   public init(_ graph: Graph) throws {
     try Verifier.verify(graph, level: .differentiated)
     self.graph = graph
     definitions = try graph.nodes.map { try OpRegistry.definition($0.op) }
-    let changing = graph.steppedValues
-    func changes(_ index: Int) -> Bool {
-      graph.nodes[index].operands.contains(where: changing.contains)
-    }
-    once = graph.nodes.indices.filter { !changes($0) }
-    stepped = graph.nodes.indices.filter(changes)
+    let stages = graph.nodeStages
+    before = stages.indices.filter { stages[$0] < .step }
+    stepped = stages.indices.filter { stages[$0] == .step }
+    after = stages.indices.filter { stages[$0] == .after }
   }
 
   /// The outputs by name.
@@ -43,13 +41,14 @@ public struct Interpreter {
   /// Every value, in the last step of a loop. Inputs and errors as of `run`.
   public func evaluate(inputs: [String: [Double]]) throws -> [ValueID: [Double]] {
     var values = try checked(inputs)
-    for index in once { try execute(index, &values) }
-    guard let loop = graph.loop else { return values }
-    for step in 0..<loop.steps {
-      let sources = loop.carries.map { values[step == 0 ? $0.initial : $0.next] ?? [] }
-      for (carry, source) in zip(loop.carries, sources) { values[carry.input] = source }
+    for index in before { try execute(index, &values) }
+    for step in 0..<(graph.loop?.steps ?? 0) {
+      let carries = graph.loop?.carries ?? []
+      let sources = carries.map { values[step == 0 ? $0.initial : $0.next] ?? [] }
+      for (carry, source) in zip(carries, sources) { values[carry.input] = source }
       for index in stepped { try execute(index, &values) }
     }
+    for index in after { try execute(index, &values) }
     return values
   }
 

@@ -3,7 +3,7 @@ public enum OpRegistry {
   public static let all: [OpDef] =
     convolution + linearOps + batchNormOps + elementwiseOps + poolingOps + rearrangementOps
     + dropoutOps + lossOps + attackOps + optimizerOps + packingOps + gradientOps
-    + activationOps + arithmeticOps + imageOps + fusedOps
+    + activationOps + arithmeticOps + imageOps + loopOps + fusedOps
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 

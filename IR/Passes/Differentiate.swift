@@ -59,10 +59,11 @@ extension GraphBuilder {
         wanted: wanted))
   }
 
-  /// The values that depend on a target, targets included.
+  /// The values that depend on a target, targets included, other than by way of the loop.
   private func activeValues(_ nodes: [Node], targets: [ValueID]) -> Set<ValueID> {
     var active = Set(targets)
-    for node in nodes where node.operands.contains(where: active.contains) {
+    for node in nodes
+    where node.op != OpRegistry.afterLoop.name && node.operands.contains(where: active.contains) {
       active.formUnion(node.results.filter { graph.type($0).dtype == .f32 })
     }
     return active

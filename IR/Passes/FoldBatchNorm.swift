@@ -37,7 +37,7 @@ private func absorbScales(_ graph: Graph) throws -> Graph {
   let definitions = graph.definitions
   let reads = graph.readCounts
   func convolution(before node: Node) -> Node? {
-    guard node.op == "affine", staged.stage(node.operands[1]) == .weights,
+    guard node.op == "affine", staged.stage(node.operands[1])?.precedesBatch == true,
       reads[node.operands[0].index] == 1, let index = definitions[node.operands[0].index],
       graph.nodes[index].op == "conv2d"
     else { return nil }
@@ -70,7 +70,7 @@ private func absorbGradientScales(_ graph: Graph) throws -> Graph {
   let definitions = graph.definitions
   func scaled(_ value: ValueID) -> (dy: ValueID, scale: ValueID)? {
     guard let index = definitions[value.index], graph.nodes[index].op == "channel_scale",
-      staged.stage(graph.nodes[index].operands[1]) == .weights
+      staged.stage(graph.nodes[index].operands[1])?.precedesBatch == true
     else { return nil }
     return (graph.nodes[index].operands[0], graph.nodes[index].operands[1])
   }
@@ -111,7 +111,7 @@ private func absorbInputScales(_ graph: Graph) throws -> Graph {
   var scales: [ValueID: ValueID] = [:]  // by the input gradient that it goes into
   var absorbed = Set<ValueID>()
   for node in graph.nodes where node.op == "channel_scale" {
-    guard staged.stage(node.operands[1]) == .weights,
+    guard staged.stage(node.operands[1])?.precedesBatch == true,
       let relu = producer(node.operands[0], "relu_grad"),
       let gradient = producer(
         producer(relu.operands[0], "avg_pool_grad")?.operands[0] ?? relu.operands[0],

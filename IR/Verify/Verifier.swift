@@ -59,8 +59,9 @@ private struct NodeVerifier {
       guard names.insert(input.name).inserted else {
         throw IRError("two inputs are named \"\(input.name)\"")
       }
-      guard !staged || graph.stage(input.value) == input.role.stage else {
-        throw IRError("input \"\(input.name)\" must be of stage \(input.role.stage.name)")
+      guard !staged || graph.stage(input.value) == graph.stage(of: input) else {
+        throw IRError(
+          "input \"\(input.name)\" must be of stage \(graph.stage(of: input).name)")
       }
     }
   }
@@ -99,7 +100,7 @@ private struct NodeVerifier {
 
   private func verifyStage(of result: ValueID, _ node: Node) throws {
     guard staged else { return }
-    let latest = node.operands.compactMap { graph.stage($0) }.max() ?? .weights
+    let latest = node.stage(latest: node.operands.compactMap { graph.stage($0) }.max())
     guard graph.stage(result) == latest else {
       let stage = graph.stage(result).map { "is of stage \($0.name)" } ?? "has no stage"
       throw IRError("\(node.op): \(result) \(stage), must be \(latest.name)")
@@ -177,7 +178,7 @@ private struct EndsVerifier {
       throw IRError("the loop must carry every input of role carried once, and no other")
     }
     if let loop = graph.loop, loop.steps < 1 { throw IRError("the loop must run at least once") }
-    let stepped = graph.steppedValues
+    let staged = graph.withStages()
     for carry in carries {
       for value in [carry.initial, carry.next] {
         try expectDefined(value) { "the loop" }
@@ -185,20 +186,12 @@ private struct EndsVerifier {
           throw IRError("\(value) is carried to \(carry.input) but differs from it in type")
         }
       }
-      guard !stepped.contains(carry.initial) else {
+      guard let first = staged.stage(carry.initial), first < .step else {
         throw IRError("\(carry.initial) starts the loop but depends on it")
       }
+      guard staged.stage(carry.next) != .after else {
+        throw IRError("\(carry.next) is carried but known only after the loop")
+      }
     }
-  }
-}
-
-extension Graph {
-  /// The values that depend on a carried input: those that a step of the loop computes anew.
-  var steppedValues: Set<ValueID> {
-    var stepped = Set(inputs.filter { $0.role == .carried }.map(\.value))
-    for node in nodes where node.operands.contains(where: stepped.contains) {
-      stepped.formUnion(node.results)
-    }
-    return stepped
   }
 }

@@ -16,6 +16,13 @@ void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int 
                                           int64_t begin, int64_t end,
                                           clat_filter_transform *transform);
 
+/// Images and output channels that a slice of units stands for.
+typedef struct {
+  int64_t image, last_image;
+  int channel, last_channel;
+} clat_winograd_part;
+clat_winograd_part clat_winograd_part_of(const clat_winograd_args *a, int64_t begin, int64_t end);
+
 /// The transform of the filter from input k to output n, packed or made of the weights.
 void clat_winograd_filter_reference(const clat_winograd_args *a, int points, int64_t n, int64_t k,
                                     clat_filter_transform *transform, double *u);

@@ -214,13 +214,17 @@ static winograd_block plan_blocks(const winograd_algorithm *algorithm, const cla
 
 static void run_blocks(const winograd_algorithm *algorithm, const clat_winograd_args *a,
                        int64_t begin, int64_t end, void *scratch) {
-  winograd_block g = plan_blocks(algorithm, a, begin, end, scratch);
+  const int by_channels = a->by_channels;
+  const int first = by_channels ? (int)begin * CLAT_PANEL : 0;
+  const int last = by_channels ? (int)min64(end * CLAT_PANEL, a->out.channels) : a->out.channels;
+  winograd_block g = plan_blocks(algorithm, a, by_channels ? 0 : begin,
+                                 by_channels ? a->images : end, scratch);
   for (g.start = 0; g.start < g.grid.total; g.start += g.block) {
     const int64_t count = min64(g.block, g.grid.total - g.start);
     for (int64_t i = 0; i < count; i++)
       for (int64_t k = 0; k < a->in_channels; k += g.depth) algorithm->transform(&g, i, k);
-    for (int n = 0; n < a->out.channels; n += TILE_PANELS * 16) {
-      const int panels = (int)min64(TILE_PANELS, (a->out.channels - n + 15) / 16);
+    for (int n = first; n < last; n += TILE_PANELS * 16) {
+      const int panels = (int)min64(TILE_PANELS, (last - n + 15) / 16);
       multiply_tiles(&g, count, n, panels);
       algorithm->finish(&g, count, n, panels);
     }

@@ -83,9 +83,9 @@ static void tile_sums(const clat_winograd_args *a, const float *x, int side, int
 }
 
 static void winograd_tile(const clat_winograd_args *a, int side, int64_t image, int row,
-                          int column) {
+                          int column, clat_winograd_part part) {
   const float *x = a->x + image * a->in_height * a->in_width * a->x_stride;
-  for (int n = 0; n < a->out.channels; n++) {
+  for (int n = part.channel; n < part.last_channel; n++) {
     double y[16];
     tile_sums(a, x, side, row, column, n, y);
     for (int i = 0; i < side * side; i++) {
@@ -96,21 +96,28 @@ static void winograd_tile(const clat_winograd_args *a, int side, int64_t image, 
   }
 }
 
-static void winograd_images(const clat_winograd_args *a, int side, int64_t begin, int64_t end) {
-  for (int64_t image = begin; image < end; image++)
+clat_winograd_part clat_winograd_part_of(const clat_winograd_args *a, int64_t begin, int64_t end) {
+  if (!a->by_channels) return (clat_winograd_part){begin, end, 0, a->out.channels};
+  const int64_t last = end * CLAT_PANEL < a->out.channels ? end * CLAT_PANEL : a->out.channels;
+  return (clat_winograd_part){0, a->images, (int)begin * CLAT_PANEL, (int)last};
+}
+
+static void winograd_units(const clat_winograd_args *a, int side, int64_t begin, int64_t end) {
+  const clat_winograd_part part = clat_winograd_part_of(a, begin, end);
+  for (int64_t image = part.image; image < part.last_image; image++)
     for (int row = 0; row < a->out_height; row += side)
       for (int column = 0; column < a->out_width; column += side)
-        winograd_tile(a, side, image, row, column);
+        winograd_tile(a, side, image, row, column, part);
 }
 
 void clat_winograd_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
   (void)scratch;
-  winograd_images(args, 4, begin, end);
+  winograd_units(args, 4, begin, end);
 }
 
 void clat_winograd_2x2_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
   (void)scratch;
-  winograd_images(args, 2, begin, end);
+  winograd_units(args, 2, begin, end);
 }
 
 void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int points,

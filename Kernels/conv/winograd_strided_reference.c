@@ -42,9 +42,9 @@ static void finish_pixel(const clat_winograd_args *a, int64_t image, int r, int 
 
 /// Forward, an output is the sum of four parts; of an input gradient, each is an output.
 static void strided_tile(const clat_winograd_args *a, int64_t image, int row, int column,
-                         int gradient) {
+                         int gradient, clat_winograd_part part) {
   const float *x = a->x + image * a->in_height * a->in_width * a->x_stride;
-  for (int n = 0; n < a->out.channels; n++) {
+  for (int n = part.channel; n < part.last_channel; n++) {
     double sums[STRIDED_PRODUCTS], y[2][2][16];
     sum_products(a, x, row, column, n, gradient, sums);
     transform_products(sums, y);
@@ -60,23 +60,24 @@ static void strided_tile(const clat_winograd_args *a, int64_t image, int row, in
   }
 }
 
-static void strided_images(const clat_winograd_args *a, int64_t begin, int64_t end, int gradient) {
+static void strided_units(const clat_winograd_args *a, int64_t begin, int64_t end, int gradient) {
   const int side = gradient ? 8 : 4;
-  for (int64_t image = begin; image < end; image++)
+  const clat_winograd_part part = clat_winograd_part_of(a, begin, end);
+  for (int64_t image = part.image; image < part.last_image; image++)
     for (int row = 0; row < a->out_height; row += side)
       for (int column = 0; column < a->out_width; column += side)
-        strided_tile(a, image, row, column, gradient);
+        strided_tile(a, image, row, column, gradient, part);
 }
 
 void clat_winograd_strided_reference(const void *args, int64_t begin, int64_t end, void *scratch) {
   (void)scratch;
-  strided_images(args, begin, end, 0);
+  strided_units(args, begin, end, 0);
 }
 
 void clat_winograd_strided_grad_reference(const void *args, int64_t begin, int64_t end,
                                           void *scratch) {
   (void)scratch;
-  strided_images(args, begin, end, 1);
+  strided_units(args, begin, end, 1);
 }
 
 void clat_winograd_strided_pack_reference(const void *args, int64_t begin, int64_t end,

@@ -112,6 +112,29 @@ static void test_transient(const shape *s, clat_winograd_args a, clat_isa isa) {
              "%s: filters transformed on the way change the result", name);
 }
 
+/// Slices by output channels give the bits of slices by images.
+static void test_channels(const shape *s, clat_winograd_args a, clat_isa isa) {
+  const size_t pixels = (size_t)(s->images * a.out_height * a.out_width),
+               count = pixels * (size_t)a.out.y_stride,
+               bytes = pixels * (size_t)((a.out.channels + 7) / 8);
+  float *y = test_floats(count), *twin = test_floats(count);
+  uint8_t *bits = calloc(bytes, 2);
+  for (size_t i = 0; i < count; i++) y[i] = twin[i] = 0.5f; // the residual, too
+  if (a.out.residual) a.out.residual = y;
+  if (a.out.relu_bits) a.out.relu_bits = bits;
+  a.out.y = y;
+  convolution(s, a.transpose, isa)(&a, 0, s->images, scratch);
+  if (a.out.residual) a.out.residual = twin;
+  if (a.out.relu_bits) a.out.relu_bits = bits + bytes;
+  a.out.y = twin, a.by_channels = 1;
+  const int panels = (a.out.channels + CLAT_PANEL - 1) / CLAT_PANEL, cut = test_below(panels + 1);
+  convolution(s, a.transpose, isa)(&a, cut, panels, scratch);
+  convolution(s, a.transpose, isa)(&a, 0, cut, scratch);
+  test_check(memcmp(y, twin, count * sizeof *y) == 0 && memcmp(bits, bits + bytes, bytes) == 0,
+             "%s: slices by channels change the result", name);
+  free(bits);
+}
+
 static void test_convolution(const shape *s, int transpose, clat_isa isa, const epilogue *e) {
   const float *w = test_floats((size_t)(s->in * s->out * 9));
   clat_winograd_args a = arguments(s, transpose);
@@ -131,7 +154,9 @@ static void test_convolution(const shape *s, int transpose, clat_isa isa, const 
                        .spreads = 1};
   run_case(&c);
   if (isa != CLAT_ISA_REFERENCE) test_transient(s, a, isa);
+  test_channels(s, a, isa);
   a.packed = NULL;
+  test_channels(s, a, isa);
   run_case(&c);
 }
 

@@ -10,7 +10,7 @@ public final class EagerExecutor {
   public let graph: Graph
   private let store: TensorStore
   private let runner: NodeRunner
-  private let isRepeated: [Bool]
+  private let stages: [Stage]
   private var outputs: [String: Tensor] = [:]
 
   /// - Parameters:
@@ -25,12 +25,7 @@ public final class EagerExecutor {
     self.store = store
     runner = NodeRunner(
       threads: threads, instructionSet: instructionSet, convolution: request.convolution)
-    var carried = Set(self.graph.inputs.filter { $0.role == .carried }.map(\.value))
-    isRepeated = self.graph.nodes.map { node in
-      guard node.operands.contains(where: carried.contains) else { return false }
-      carried.formUnion(node.results)
-      return true
-    }
+    stages = self.graph.nodeStages
   }
 
   /// Runs the graph once and writes updated parameters back to the store.
@@ -39,26 +34,28 @@ public final class EagerExecutor {
     for input in graph.inputs where input.role != .carried {
       values[input.value] = try store.tensor(input.name, graph.type(input.value))
     }
-    values = try execute(repeated: false, values)
-    if let loop = graph.loop {
-      let before = values
-      for step in 0..<loop.steps {
-        let carried = loop.carries.map { ($0.input, values[step == 0 ? $0.initial : $0.next]!) }
-        values = try execute(repeated: true, before.merging(carried) { $1 })
-      }
-    }
-    for output in graph.outputs { outputs[output.name] = values[output.value] }
+    let tape = try Tape(graph, known: values, runner: runner)
+    try record(on: tape) { $0 < .step }
+    if let loop = graph.loop { try tape.add(known: try run(loop, tape.values)) }
+    try record(on: tape) { $0 > .step }
+    for output in graph.outputs { outputs[output.name] = tape.values[output.value] }
     try writeUpdates()
   }
 
-  private func execute(
-    repeated: Bool, _ known: [ValueID: Tensor]
-  ) throws -> [ValueID: Tensor] {
-    let tape = try Tape(graph, known: known, runner: runner)
-    for (node, isRepeated) in zip(graph.nodes, isRepeated) where isRepeated == repeated {
-      try tape.record(node)
+  /// What the last step of a loop leaves; every step has a tape of its own.
+  private func run(_ loop: Loop, _ before: [ValueID: Tensor]) throws -> [ValueID: Tensor] {
+    var values = before
+    for step in 0..<loop.steps {
+      let carried = loop.carries.map { ($0.input, values[step == 0 ? $0.initial : $0.next]!) }
+      let tape = try Tape(graph, known: before.merging(carried) { $1 }, runner: runner)
+      try record(on: tape) { $0 == .step }
+      values = tape.values
     }
-    return tape.values
+    return values.filter { before[$0.key] == nil }
+  }
+
+  private func record(on tape: Tape, where isWanted: (Stage) -> Bool) throws {
+    for (node, stage) in zip(graph.nodes, stages) where isWanted(stage) { try tape.record(node) }
   }
 
   private func writeUpdates() throws {

@@ -14,17 +14,23 @@ final class Tape {
 
   init(_ source: Graph, known: [ValueID: Tensor], runner: NodeRunner) throws {
     self.source = source
-    values = known
+    values = [:]
     builder = GraphBuilder(name: source.name)
-    for (value, tensor) in known {
-      let input = try builder.input("\(value)", source.type(value), .data)
-      map[value] = input
-      recorded[input] = tensor
-    }
+    try add(known: known)
     builder.onEmit = { [unowned self] node in
       let results = try runner.run(
         node, type: self.builder.type, operand: { self.recorded[$0] })
       for (value, tensor) in zip(node.results, results) { self.recorded[value] = tensor }
+    }
+  }
+
+  /// Takes values that were computed elsewhere, as constants.
+  func add(known: [ValueID: Tensor]) throws {
+    values.merge(known) { $1 }
+    for (value, tensor) in known {
+      let input = try builder.input("\(value)", source.type(value), .data)
+      map[value] = input
+      recorded[input] = tensor
     }
   }
 

@@ -55,6 +55,11 @@ import Testing
     return inputs
   }
 
+  /// Images near the given ones.
+  private func start(_ x: [Double]?) -> [Double]? {
+    x?.enumerated().map { min(1, max(0, $1 + ($0 % 3 == 0 ? 0.05 : -0.03))) }
+  }
+
   @Test(arguments: forms) func stepsAgree(_ form: Form) throws {
     let (model, layers) = try prepare(form)
     let graph = try ClatGraph.build(model, batch: 4, layers: layers, form.options)
@@ -81,6 +86,37 @@ import Testing
     }
   }
 
+  /// The program of a step does what the attack and then the update do, bit for bit.
+  @Test(arguments: forms, TestEngine.allCases)
+  func wholeStepsAreAttackAndUpdate(_ form: Form, _ engine: TestEngine) throws {
+    let (model, layers) = try prepare(form)
+    let attack = Attack(
+      eps: 0.1, step: 0.05, steps: 3, start: .given, batchNorm: form.options.batchNorm)
+    let request = try ClatGraph.request(model, layers: layers, form.options)
+    let whole = try ClatGraph.build(
+      model, batch: 4, layers: layers, form.options, attack: attack)
+    var inputs = inputs(model, whole)
+    inputs["start"] = start(inputs["x"])
+    let result = try engine.run(whole, inputs, request)
+    let maximize = try AttackGraph.build(
+      model, batch: 4, attack, .features(layers: layers, tap: form.options.tap))
+    inputs["x_adv"] = try engine.run(maximize, inputs)["x_adv"]
+    let update = try ClatGraph.build(model, batch: 4, layers: layers, form.options)
+    var expected = try engine.run(update, inputs, request)
+    expected["x_adv"] = inputs["x_adv"]
+    #expect(Set(result.keys) == Set(expected.keys))
+    for (name, values) in expected { #expect(result[name] == values, "\(engine) \(name)") }
+  }
+
+  @Test func modesOfBatchNormMustFit() throws {
+    let (model, layers) = try prepare(Self.forms[0])
+    let attack = Attack(eps: 0.1, step: 0.05, steps: 3, batchNorm: .train)
+    let error = #expect(throws: IRError.self) {
+      try ClatGraph.build(model, batch: 4, layers: layers, attack: attack)
+    }
+    #expect(error?.message.contains("batch statistics") == true)
+  }
+
   @Test(arguments: forms) func attacksAndDistancesAgree(_ form: Form) throws {
     let (model, layers) = try prepare(form)
     let attack = Attack(
@@ -92,8 +128,7 @@ import Testing
     ]
     for graph in graphs {
       var inputs = inputs(model, graph)
-      let x = inputs["x"] ?? []
-      inputs["start"] = x.enumerated().map { min(1, max(0, $1 + ($0 % 3 == 0 ? 0.05 : -0.03))) }
+      inputs["start"] = start(inputs["x"])
       let expected = try TestEngine.eager.run(graph, inputs)
       let result = try TestEngine.compiled.run(graph, inputs)
       #expect(Set(result.keys) == Set(expected.keys))

@@ -38,6 +38,34 @@ import Testing
     #expect(!terms.nodes.contains { $0.op.hasSuffix("_grad") || $0.op == "sgd" })
   }
 
+  /// The clean images go through the network once, before the attack; after it only the adversarial
+  /// ones do, up to the last tap, and the gradients of both come back to the first selected layer.
+  @Test func wholeStepsShareTheCleanPass() throws {
+    let graph = try compiled(.clat(layers: [1, 2], .init(), .init(), attack: .paper))
+    #expect(count(graph, "conv2d", .batch) == 20)
+    #expect(count(graph, "conv2d", .step) == 3)
+    #expect(count(graph, "conv2d", .after) == 3)
+    #expect(count(graph, "conv2d_input_grad", .step) == 3)
+    // From the cross entropy to layer 2 the gradient does not depend on the attack.
+    #expect(count(graph, "conv2d_input_grad", .batch) == 17)
+    #expect(count(graph, "conv2d_input_grad", .after) == 2)
+    #expect(count(graph, "sgd", .after) == 2)
+  }
+
+  /// No image sees another in the attack of a step: threads meet nowhere in its loop.
+  @Test(arguments: ["resnet18:width=4", "wrn-16-2", "densenet121:growth=4"])
+  func theLoopOfAStepHasNoBarriers(_ spec: String) throws {
+    let model = try Model(ModelSpec(spec), imageShape: (32, 32, 3), classes: 10)
+    let last = model.units.count - 1
+    let key = ProgramKey.clat(layers: [1, last / 2], .init(), .init(), attack: .paper)
+    let program = try Compiler.compile(
+      key.graph(model, batch: 6), key.request(model), options: .init(threads: 2)).program
+    let step = try #require(program.sections.first { $0.stage == .step })
+    #expect(step.repeats == 10 && step.instructions.count > 10)
+    #expect(program.instructions[step.instructions].count { $0.barrier } == 0)
+    #expect(program.regions.units == 6)
+  }
+
   @Test func attacksLeaveTheModelAlone() throws {
     for mode in [BatchNormMode.eval, .train] {
       var attack = Attack.paper

@@ -118,7 +118,7 @@ import Testing
   }
 
   @Test(arguments: [
-    (0, "clat-weights", "not a program file"), (1, "2", "format"), (2, "0.0.9", "version 0.0.9"),
+    (0, "clat-weights", "not a program file"), (1, "1", "format"), (2, "0.0.9", "version 0.0.9"),
     (3, "x86_64-0", "another build"), (4, "neon", "'neon' is unknown"), (5, "77", "77"),
     (6, "0123456789abcdef", "checksum"),
   ])

@@ -31,6 +31,26 @@ import Testing
     #expect(values[ValueID(4)] == [68, -3])
   }
 
+  /// x' = 2 x from x0, twice, and once x' + x0 of what that leaves.
+  @Test func whatFollowsTheLoopRunsOnce() throws {
+    let graph = try Graph(
+      parsing: """
+        graph @after {
+          input %0 "x0" data : f32[2]
+          input %1 "x" carried : f32[2]
+          %2 = scale %1 {factor = 2.0} : f32[2]
+          %3 = after_loop %2 : f32[2]
+          %4 = add %3, %0 : f32[2]
+          %5 = add %4, %1 : f32[2]
+          loop 2 carry %1 from %0 next %2
+          output "sum" %4
+          output "with the last start" %5
+        }
+        """)
+    let outputs = try Interpreter(graph).run(inputs: ["x0": [1, 3]])
+    #expect(outputs == ["sum": [5, 15], "with the last start": [7, 21]])
+  }
+
   /// Two carried values change places in every step: all are handed over at once.
   @Test func carriedValuesAreHandedOverAtOnce() throws {
     let graph = try Graph(

@@ -99,6 +99,12 @@ import Testing
       $0.loop?.carries[0].next = ValueID(4)
     }
     try expect("the loop: value %77 is not defined") { $0.loop?.carries[0].next = ValueID(77) }
+    try expect("is carried but known only after the loop") { graph in
+      let builder = GraphBuilder(extending: graph)
+      guard let next = try? builder.emitOne("after_loop", [carries[0].next]) else { return }
+      graph = builder.graph
+      graph.loop?.carries[0].next = next
+    }
   }
 
   @Test func stages() throws {

@@ -57,7 +57,9 @@ extension RunnerTests {
             "compile_seconds", "threads", "steps", "speedup", "flops", "limit_flops_per_second",
           ])
       }
-      let programs = ["forward", "attack", "train", "clat", "criticality", "clat-attack"]
+      let programs = [
+        "forward", "attack", "train", "clat", "criticality", "clat-attack", "clat-update",
+      ]
       for program in programs {
         let result = try runner.start(["profile", "--program", program, "--json"] + size).wait()
         try fields(

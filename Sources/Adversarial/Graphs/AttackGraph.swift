@@ -13,10 +13,21 @@ public enum AttackGraph {
   public static func build(
     _ model: Model, batch: Int, _ attack: Attack, _ objective: AttackObjective = .crossEntropy
   ) throws -> Graph {
-    try attack.check()
     let builder = GraphBuilder(name: "attack")
     builder.header("batch", .int(batch))
     builder.header("mode", .string(attack.batchNorm.rawValue))
+    builder.output("x_adv", try emit(model, batch: batch, attack, objective, builder))
+    return builder.graph
+  }
+
+  /// Adds an attack, which is the graph's loop.
+  ///
+  /// - Returns: the images after a step; after the last one, the attack's result.
+  static func emit(
+    _ model: Model, batch: Int, _ attack: Attack, _ objective: AttackObjective,
+    _ builder: GraphBuilder
+  ) throws -> ValueID {
+    try attack.check()
     let x = try builder.images("x", model, batch)
     let initial = try start(attack, x, model, batch, builder)
     let moving = try builder.images("x_adv", model, batch, .carried)
@@ -26,8 +37,7 @@ public enum AttackGraph {
       "sign_step", [moving, gradient, x],
       box(attack).merging(["step": .float(attack.step.value)]))
     builder.loop(steps: attack.steps, carry: moving, initial: initial, next: next)
-    builder.output("x_adv", next)
-    return builder.graph
+    return next
   }
 
   private static func box(_ attack: Attack) -> Attributes {

@@ -44,19 +44,28 @@ public enum ClatGraph {
 
   /// Inputs: those of `terms`, `lr` and `lambda` (f32 [1]), parameters, momentum, statistics.
   /// Outputs: those of `terms`, and new parameters, momentum and, in training mode, running
-  /// statistics, each updating its input.
+  /// statistics, each updating its input. With an attack, `x_adv` is an output instead of an input,
+  /// and the inputs of `AttackGraph` come in; what the attack and the update both need of the clean
+  /// images is computed once.
   ///
   /// Compile it with `request`, or every parameter trains.
   ///
-  /// - Parameter layers: the critical layers; at least one.
-  /// - Throws: IRError for an empty list or an unknown layer.
+  /// - Parameters:
+  ///   - layers: the critical layers; at least one.
+  ///   - attack: the inner maximisation (Eq. 5), whose result the update is to see.
+  /// - Throws: IRError for an empty list, an unknown layer, constants that make no attack, or an
+  ///   attack in another mode of batch norm than `eval` before an update in that.
   public static func build(
     _ model: Model, batch: Int, layers: [Int], _ options: Options = Options(),
-    _ optimizer: SGDOptions = SGDOptions()
+    _ optimizer: SGDOptions = SGDOptions(), attack: Attack? = nil
   ) throws -> Graph {
     let builder = GraphBuilder(name: "clat")
     let emitter = ForwardEmitter(builder: builder, model: model, mode: options.batchNorm)
-    let (entropy, feature) = try terms(emitter, model, batch, layers, options, builder)
+    let found = try attack.map {
+      try maximize($0, model, batch, layers, options, builder)
+    }
+    let (entropy, feature) = try terms(
+      emitter, model, batch, layers, options, adversarial: found, builder)
     let lambda = try builder.input("lambda", .f32(1), .data)
     let weighted = try builder.emitOne("multiply", [feature, lambda])
     try builder.descend(
@@ -80,9 +89,24 @@ public enum ClatGraph {
     return builder.graph
   }
 
+  /// The attack on the critical features, and what it leaves.
+  private static func maximize(
+    _ attack: Attack, _ model: Model, _ batch: Int, _ layers: [Int], _ options: Options,
+    _ builder: GraphBuilder
+  ) throws -> ValueID {
+    // Freezing, which asks for `eval`, holds for the whole graph.
+    guard options.batchNorm == .train || attack.batchNorm == .eval else {
+      throw IRError("an attack by batch statistics does not go with an update by running ones")
+    }
+    let next = try AttackGraph.emit(
+      model, batch: batch, attack, .features(layers: layers, tap: options.tap), builder)
+    builder.output("x_adv", next)
+    return try builder.emitOne("after_loop", [next])
+  }
+
   private static func terms(
     _ emitter: ForwardEmitter, _ model: Model, _ batch: Int, _ layers: [Int], _ options: Options,
-    _ builder: GraphBuilder
+    adversarial found: ValueID? = nil, _ builder: GraphBuilder
   ) throws -> (crossEntropy: ValueID, feature: ValueID) {
     let units = try model.units(at: layers)
     builder.header("batch", .int(batch))
@@ -91,7 +115,8 @@ public enum ClatGraph {
     func forward(_ name: String) throws -> Forward {
       try emitter(builder.images(name, model, batch))
     }
-    let (clean, adversarial) = (try forward("x"), try forward("x_adv"))
+    let clean = try forward("x")
+    let adversarial = try found.map { try emitter($0) } ?? forward("x_adv")
     let logits =
       switch options.crossEntropy {
       case .clean, .both: clean.logits

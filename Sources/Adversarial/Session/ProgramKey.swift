@@ -7,7 +7,8 @@ public enum ProgramKey: Sendable, Hashable {
   case evaluation(images: String = "x")
   case attack(Attack, AttackObjective)
   case training(SGDOptions, images: String)
-  case clat(layers: [Int], ClatGraph.Options, SGDOptions)
+  /// A whole step with its attack, or the update alone.
+  case clat(layers: [Int], ClatGraph.Options, SGDOptions, attack: Attack? = nil)
   /// The terms of CLAT's objective alone; nothing is trained.
   case clatTerms(layers: [Int], ClatGraph.Options)
   case criticality(FeatureTap, norms: Bool)
@@ -21,8 +22,9 @@ public enum ProgramKey: Sendable, Hashable {
       try AttackGraph.build(model, batch: batch, attack, objective)
     case .training(let optimizer, let images):
       try TrainingGraph.build(model, batch: batch, optimizer, images: images)
-    case .clat(let layers, let options, let optimizer):
-      try ClatGraph.build(model, batch: batch, layers: layers, options, optimizer)
+    case .clat(let layers, let options, let optimizer, let attack):
+      try ClatGraph.build(
+        model, batch: batch, layers: layers, options, optimizer, attack: attack)
     case .clatTerms(let layers, let options):
       try ClatGraph.terms(model, batch: batch, layers: layers, options)
     case .criticality(let tap, let norms):
@@ -53,7 +55,7 @@ public enum ProgramKey: Sendable, Hashable {
   /// What is frozen.
   public func request(_ model: Model) throws -> CompileRequest {
     switch self {
-    case .clat(let layers, let options, _):
+    case .clat(let layers, let options, _, _):
       try ClatGraph.request(model, layers: layers, options)
     default: CompileRequest()
     }

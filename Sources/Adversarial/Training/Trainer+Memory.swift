@@ -45,11 +45,8 @@ extension Trainer {
     let options = recipe.clatGraphOptions
     let again = options.crossEntropy == .base ? needs([attack]) : []
     let clat = try candidates().map { layers in
-      kept + evaluation + criticalityNeeds(batch) + again
-        + needs([
-          .attack(innerAttack, .features(layers: layers, tap: options.tap)),
-          .clat(layers: layers, options, sgd),
-        ])
+      kept + evaluation + criticalityNeeds(batch) + again + needs([clatStep(layers)])
+        + lambdaNeeds(batch, layers)
     }
     return [base + evaluation] + clat
   }
@@ -74,6 +71,19 @@ extension Trainer {
       [.attack(attack, .crossEntropy), .criticality(recipe.clat.tap, norms: relative)].map {
         ModelSession.Need(key: $0, batch: size)
       }
+    }
+  }
+
+  /// What the automatic lambda is found with.
+  private func lambdaNeeds(_ batch: Int, _ layers: [Int]) -> [ModelSession.Need] {
+    guard case .auto = recipe.clat.lambda else { return [] }
+    let options = recipe.clatGraphOptions
+    let count = min(recipe.clat.criticalityBatch, data.train.count)
+    return ModelSession.sizes(count, min(batch, count)).flatMap { size in
+      [
+        .attack(innerAttack, .features(layers: layers, tap: options.tap)),
+        .clatTerms(layers: layers, options),
+      ].map { ModelSession.Need(key: $0, batch: size) }
     }
   }
 

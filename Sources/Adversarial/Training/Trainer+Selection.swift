@@ -93,7 +93,7 @@ extension Trainer {
   private func dropPrograms(except selected: [Int]) {
     session.drop { key in
       switch key {
-      case .clat(let layers, _, _), .clatTerms(let layers, _),
+      case .clat(let layers, _, _, _), .clatTerms(let layers, _),
         .attack(_, .features(let layers, _)):
         layers != selected
       case .training: true

@@ -30,13 +30,11 @@ extension Trainer {
     try record(count, loss: loss, crossEntropy: loss, feature: 0, program)
   }
 
-  /// The attacks, then the step on Eq. 6.
+  /// The inner maximisation and the step on Eq. 6, in one program.
   private func critical(_ count: Int) throws {
-    try attackForClat(count, attackStream)
+    try attackForCrossEntropy(count, attackStream)
     try session.setScalar("lambda", state.lambda)
-    let program = try session.program(
-      .clat(
-        layers: state.selected, recipe.clatGraphOptions, recipe.optimizer.sgd), batch: count)
+    let program = try session.program(clatStep(state.selected), batch: count)
     program.run()
     let entropy = Double(try program.floats("ce")[0])
     let feature = Double(try program.floats("feature")[0])
@@ -48,12 +46,20 @@ extension Trainer {
   /// Makes the images that CLAT's objective reads: `x_adv` by the inner maximisation (Eq. 5), and
   /// where the base method's loss is wanted `x_base` by its own attack, just as it trains on them.
   func attackForClat(_ count: Int, _ stream: RandomStream) throws {
-    let options = recipe.clatGraphOptions
     try session.attack(
-      innerAttack, .features(layers: state.selected, tap: options.tap), batch: count,
+      innerAttack, .features(layers: state.selected, tap: recipe.clat.tap), batch: count,
       stream: stream)
-    guard options.crossEntropy == .base else { return }
+    try attackForCrossEntropy(count, stream)
+  }
+
+  private func attackForCrossEntropy(_ count: Int, _ stream: RandomStream) throws {
+    guard recipe.clatGraphOptions.crossEntropy == .base else { return }
     try session.attack(recipe.attack, batch: count, stream: stream, into: "x_base")
+  }
+
+  /// The program of a step for critical layers.
+  func clatStep(_ layers: [Int]) -> ProgramKey {
+    .clat(layers: layers, recipe.clatGraphOptions, recipe.optimizer.sgd, attack: innerAttack)
   }
 
   var innerAttack: Attack {

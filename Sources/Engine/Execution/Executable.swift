@@ -120,12 +120,10 @@ public final class Executable {
     }
   }
 
-  /// Runs the program once: the section `weights` only where parameters have changed or another
-  /// program of the store has run since the last time, then `batch`, then all steps of the loop, in
-  /// one parallel region.
+  /// Runs the program once, all sections in one parallel region; the section `weights` only where
+  /// others have changed parameters, or another program of the store has run, since the last time.
   public func run() {
-    let current = store.weightsVersion
-    let isReady = weightsVersion == current && store.workspace.owner === self
+    let isReady = weightsVersion == store.weightsVersion && store.workspace.owner === self
     var (wanted, sections): ([Program.Section], [clat_section]) = ([], [])
     var first = UnsafePointer(segments)
     for section in program.sections {
@@ -141,8 +139,9 @@ public final class Executable {
     withProfile(wanted) { times in
       clat_team_run(sections, Int32(sections.count), Int32(program.threads), scratchOfThread, times)
     }
-    weightsVersion = current
     if program.outputs.contains(where: { $0.updates != nil }) { store.weightsChanged() }
+    // What the program itself has updated, its section `weights` does not read.
+    weightsVersion = store.weightsVersion
   }
 
   /// The bytes of an output after a run; valid until the next, of this or another program of the

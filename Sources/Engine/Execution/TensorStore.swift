@@ -45,7 +45,7 @@ public final class TensorStore {
   /// Memory of the programs that use the store.
   let workspace = Workspace()
   /// Counts changes of parameters and buffers; a program runs its section `weights` again after
-  /// each.
+  /// each that is not its own.
   public private(set) var weightsVersion = 0
 
   public init() {}

@@ -26,6 +26,7 @@ extension LoweringRules {
     "subsample_pad_grad": { lowering in
       subsample(lowering, "subsample_pad_grad", input: lowering.resultTypes[0])
     },
+    "after_loop": { $0.alias(result: 0, operand: 0) },
     "flatten": { flatten($0, map: $0.operandTypes[0], backward: false) },
     "flatten_grad": { flatten($0, map: $0.resultTypes[0], backward: true) },
   ]

@@ -6,8 +6,18 @@ struct WinogradConvolution {
   var kernel: String
   var images, inHeight, inWidth, outHeight, outWidth, padHeight, padWidth: Int
   var filters: WinogradFilters
+  /// Outputs of a tile in each direction.
+  var tileSide: Int
   /// Operations of the products alone.
   var executedFlops: Double
+
+  /// Whether threads divide output channels instead of images, and with them the work of
+  /// transforming filters on the way: where one block of the kernels holds the tiles of all images
+  /// (decision 0012).
+  var dividesChannels: Bool {
+    let (down, across) = (outHeight + tileSide - 1, outWidth + tileSide - 1)
+    return images * (down / tileSide) * (across / tileSide) <= 64
+  }
 
   static func forward(
     _ shape: ConvolutionShape, _ algorithm: ConvolutionAlgorithm
@@ -17,7 +27,7 @@ struct WinogradConvolution {
       kernel: filters.kernel, images: shape.images,
       inHeight: shape.inHeight, inWidth: shape.inWidth, outHeight: shape.outHeight,
       outWidth: shape.outWidth, padHeight: shape.padHeight, padWidth: shape.padWidth,
-      filters: filters, executedFlops: products(shape, algorithm))
+      filters: filters, tileSide: algorithm.tileSide, executedFlops: products(shape, algorithm))
   }
 
   /// With stride 1 a convolution with the flipped, transposed filters; with stride 2 a kernel of
@@ -32,7 +42,8 @@ struct WinogradConvolution {
       inHeight: shape.outHeight, inWidth: shape.outWidth, outHeight: shape.inHeight,
       outWidth: shape.inWidth, padHeight: isStrided ? shape.padHeight : 2 - shape.padHeight,
       padWidth: isStrided ? shape.padWidth : 2 - shape.padWidth,
-      filters: filters, executedFlops: products(shape, algorithm))
+      filters: filters, tileSide: algorithm.tileSide * shape.strideHeight,
+      executedFlops: products(shape, algorithm))
   }
 
   /// Two operations for each product of a pair of channels, over all tiles.
@@ -109,9 +120,11 @@ extension LoweringRules {
       operand = .read(target, sliced: false)
     }
     let epilogue = try ConvolutionEpilogue(lowering, channels: filters.channels, base: 2)
+    let operands = [lowering.operand(0).strided, operand] + epilogue.operands
+    let byChannels = isTransient && convolution.dividesChannels
     lowering.call(
-      convolution.kernel, units: convolution.images, executing: convolution.executedFlops,
-      [lowering.operand(0).strided, operand] + epilogue.operands
+      convolution.kernel, units: byChannels ? filters.panels : convolution.images,
+      executing: convolution.executedFlops, byChannels ? operands.map(\.whole) : operands
     ) { at in
       ArgumentBlock(
         clat_winograd_args(
@@ -121,7 +134,7 @@ extension LoweringRules {
           pad_height: Int32(convolution.padHeight), pad_width: Int32(convolution.padWidth),
           x_stride: at.stride(0), x: at.f32(0), packed: at.f32(isTransient ? nil : 1),
           weights: at.f32(isTransient ? 1 : nil), transpose: filters.transpose ? 1 : 0,
-          out: epilogue.argument(at)))
+          by_channels: byChannels ? 1 : 0, out: epilogue.argument(at)))
     }
   }
 

@@ -30,6 +30,13 @@ public struct CallOperand {
     return false
   }
 
+  /// The operand of a call whose slices each touch all of it, or any part.
+  var whole: CallOperand {
+    var operand = self
+    operand.sliced = false
+    return operand
+  }
+
   var strided: CallOperand {
     var operand = self
     operand.isStrided = true

@@ -3,9 +3,9 @@ import IR
 extension Program {
   /// Gives every arena buffer a lifetime and an offset.
   ///
-  /// What a section leaves for a later one lives to the end of the last section that reads it,
-  /// because that may be a loop. Values of stage `weights` that later sections read live always:
-  /// the section `weights` does not run again while the parameters stay.
+  /// What a loop reads of what sections before it left lives to the loop's end. Values of stage
+  /// `weights` that later sections read live always: the section `weights` does not run again while
+  /// the parameters stay.
   mutating func planMemory() {
     for index in buffers.indices {
       if case .region = buffers[index].placement { buffers[index].placement = .arena(offset: 0) }
@@ -13,6 +13,26 @@ extension Program {
     for (buffer, lifetime) in lifetimes() { buffers[buffer].lifetime = lifetime }
     let planned = buffers.indices.filter { buffers[$0].lifetime != nil }
     let (units, owned) = ownedBuffers(planned)
+    // What outlives the loop may need too much room to be apart for all of the time.
+    for owned in [owned, owned.filter(livesInLoop)]
+    where !owned.isEmpty && placeRegions(owned, units: units, among: planned) { return }
+    regions = Regions(units: 0, threads: 0, bytesPerThread: 0, start: 0)
+    let plan = MemoryPlan(planned.map { request($0) })
+    lowerBound = plan.lowerBound
+    place(planned, plan)
+  }
+
+  private func livesInLoop(_ buffer: Int) -> Bool {
+    guard let lifetime = buffers[buffer].lifetime else { return false }
+    return sections.contains {
+      $0.repeats > 1 && $0.instructions.contains(lifetime.lowerBound)
+        && $0.instructions.contains(lifetime.upperBound)
+    }
+  }
+
+  /// Places the owned buffers in regions of threads and the others beside them, unless that makes
+  /// the arena much larger.
+  private mutating func placeRegions(_ owned: [Int], units: Int, among planned: [Int]) -> Bool {
     let bySlice = Set(owned.filter { microBatches(around: buffers[$0].lifetime!) != nil })
     for buffer in planned where !bySlice.contains(buffer) { outliveMicroBatches(buffer) }
     /// Bytes of a thread's part.
@@ -21,30 +41,28 @@ extension Program {
       let slices = threads * rounds
       return (units + slices - 1) / slices * (buffers[buffer].bytes / units)
     }
-    let shared = planned.filter { !owned.contains($0) }
+    let isOwned = Set(owned)
+    let shared = planned.filter { !isOwned.contains($0) }
     let inner = MemoryPlan(owned.map { request($0, bytes: part($0)) })
     let whole = MemoryPlan(
       shared.map { request($0) } + owned.map { request($0, bytes: threads * part($0)) })
-    lowerBound = whole.lowerBound
     let lifetimes = owned.map { buffers[$0].lifetime! }
-    guard let first = lifetimes.map(\.lowerBound).min(),
-      let last = lifetimes.map(\.upperBound).max()
-    else { return placeShared(planned) }
     // All regions together are one buffer among the shared ones.
     regions = Regions(
       units: units, threads: threads, bytesPerThread: inner.arenaBytes, start: 0,
-      lifetime: first...last)
+      lifetime: lifetimes.map(\.lowerBound).min()!...lifetimes.map(\.upperBound).max()!)
     let all = MemoryPlan.Request(bytes: regions.bytes, lifetime: regions.lifetime)
     let outer = MemoryPlan(shared.map { request($0) } + [all])
     guard Double(outer.arenaBytes) <= Double(whole.arenaBytes) * Program.regionTolerance else {
-      regions = Regions(units: 0, threads: 0, bytesPerThread: 0, start: 0)
-      return placeShared(planned)
+      return false
     }
+    lowerBound = whole.lowerBound
     regions.start = outer.offsets.last!
     place(shared, outer)
     for (buffer, offset) in zip(owned, inner.offsets) {
       buffers[buffer].placement = .region(offset: offset, bySlice: bySlice.contains(buffer))
     }
+    return true
   }
 
   /// How much larger the arena may be for threads to have regions of their own.
@@ -53,12 +71,6 @@ extension Program {
   private func request(_ buffer: Int, bytes: Int? = nil) -> MemoryPlan.Request {
     MemoryPlan.Request(
       bytes: bytes ?? buffers[buffer].bytes, lifetime: buffers[buffer].lifetime!)
-  }
-
-  private mutating func placeShared(_ planned: [Int]) {
-    let plan = MemoryPlan(planned.map { request($0) })
-    lowerBound = plan.lowerBound
-    place(planned, plan)
   }
 
   private mutating func place(_ shared: [Int], _ plan: MemoryPlan) {
@@ -97,7 +109,7 @@ extension Program {
           let known = units[operand.buffer] ?? instruction.units
           units[operand.buffer] = known
           // Filters are divided too, but live next to what all threads read.
-          if !operand.sliced || known != instruction.units || section.stage == .weights
+          if !operand.sliced || known != instruction.units || section.stage.precedesBatch
             || buffers[operand.buffer].bytes % max(known, 1) != 0
           {
             excluded.insert(operand.buffer)
@@ -126,7 +138,8 @@ extension Program {
           firstSection[operand.buffer] = first
           let start = result[operand.buffer]?.lowerBound ?? index
           let crosses = first < sectionIndex
-          let last = crosses ? section.instructions.upperBound - 1 : index
+          let isLooped = crosses && section.repeats > 1
+          let last = isLooped ? section.instructions.upperBound - 1 : index
           let always = crosses && sections[first].stage == .weights
           result[operand.buffer] =
             always ? 0...end : start...max(last, result[operand.buffer]?.upperBound ?? 0)

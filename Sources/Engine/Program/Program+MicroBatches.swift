@@ -30,7 +30,7 @@ extension Program {
     guard rounds > 1 else { return }
     var cut = self
     for index in sections.indices
-    where sections[index].stage != .weights && !sections[index].instructions.isEmpty {
+    where !sections[index].stage.precedesBatch && !sections[index].instructions.isEmpty {
       cut.sections[index].segments = segments(of: sections[index], rounds: rounds)
     }
     cut.arrange()

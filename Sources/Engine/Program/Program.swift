@@ -90,10 +90,7 @@ public struct Program {
   /// Instructions of one stage; `repeats` is the number of attack steps for stage `step`.
   public struct Section: Sendable {
     public var stage: Stage
-    /// The usual size of micro-batches: with fewer images, deep layers load their filters too often.
-  public static let microBatch = 64
-
-  public var segments: [Segment]
+    public var segments: [Segment]
     public var repeats: Int
 
     public var instructions: Range<Int> {

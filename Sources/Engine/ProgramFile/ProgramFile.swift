@@ -15,7 +15,7 @@ public struct ProgramFile {
 
   /// The engine's version; a file of another one is refused.
   public static let engineVersion = "0.1.0"
-  static let format = 1
+  static let format = 2
   private static let magic = "clat-program"
 
   /// - Throws: IRError where a fused region cannot be compiled.

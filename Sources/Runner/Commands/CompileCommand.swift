@@ -14,6 +14,7 @@ struct CompileCommand: ParsableCommand {
     case evaluate
     case forward, attack, train, clat, criticality
     case clatAttack = "clat-attack"
+    case clatUpdate = "clat-update"
 
     static let list = allCases.map(\.rawValue).joined(separator: ", ")
   }
@@ -35,8 +36,8 @@ struct CompileCommand: ParsableCommand {
       EXAMPLES
         clat compile --model resnet18 --attack pgd --eps 8/255 --steps 10 -o resnet18.clat
         clat run resnet18.clat --weights runs/mine --data cifar-10-batches-bin
-        clat compile --model resnet18 --program clat --critical 11 -o update.clat
-        clat run update.clat --time
+        clat compile --model resnet18 --program clat --critical 11 -o step.clat
+        clat run step.clat --time
       """)
 
   @OptionGroup var network: StandaloneModelOptions

@@ -34,8 +34,10 @@ struct Dot {
     let colour =
       switch stage {
       case .weights: "lightyellow"
+      case .updated: "khaki"
       case .batch: "lightblue"
       case .step: "mistyrose"
+      case .after: "honeydew"
       }
     return ", style=filled, fillcolor=\(colour)"
   }

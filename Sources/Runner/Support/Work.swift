@@ -33,7 +33,7 @@ enum Work: String, CaseIterable, ExpressibleByArgument {
     case .train: return [try graph(.train)]
     case .pgd: return [try graph(.attack)]
     case .pgdAT: return [try graph(.attack), try graph(.train, images: "x_adv")]
-    case .clat: return [try graph(.clatAttack), try graph(.clat)]
+    case .clat: return [try graph(.clat)]
     case .criticality: return [try graph(.attack), try graph(.criticality)]
     }
   }

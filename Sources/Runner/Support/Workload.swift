@@ -7,8 +7,9 @@ import Models
 /// One of the programs that training and evaluation consist of.
 enum ProgramName: String, CaseIterable, ExpressibleByArgument {
   case forward, attack, train, clat, criticality
-  /// CLAT's inner maximisation.
+  /// The two halves of `clat`, its inner maximisation and its weight update, as programs.
   case clatAttack = "clat-attack"
+  case clatUpdate = "clat-update"
 
   static let list = allCases.map(\.rawValue).joined(separator: ", ")
 
@@ -27,9 +28,10 @@ enum ProgramName: String, CaseIterable, ExpressibleByArgument {
       return (try AttackGraph.build(model, batch: batch, attack), CompileRequest())
     case .train:
       return (try TrainingGraph.build(model, batch: batch, images: images), CompileRequest())
-    case .clat:
+    case .clat, .clatUpdate:
       return (
-        try ClatGraph.build(model, batch: batch, layers: layers),
+        try ClatGraph.build(
+          model, batch: batch, layers: layers, attack: self == .clat ? attack : nil),
         try ClatGraph.request(model, layers: layers)
       )
     case .criticality:

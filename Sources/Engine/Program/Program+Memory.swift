@@ -53,7 +53,7 @@ extension Program {
       lifetime: lifetimes.map(\.lowerBound).min()!...lifetimes.map(\.upperBound).max()!)
     let all = MemoryPlan.Request(bytes: regions.bytes, lifetime: regions.lifetime)
     let outer = MemoryPlan(shared.map { request($0) } + [all])
-    guard Double(outer.arenaBytes) <= Double(whole.arenaBytes) * Program.regionTolerance else {
+    guard outer.arenaBytes <= whole.arenaBytes + Program.regionSlack(whole.arenaBytes) else {
       return false
     }
     lowerBound = whole.lowerBound
@@ -65,8 +65,8 @@ extension Program {
     return true
   }
 
-  /// How much larger the arena may be for threads to have regions of their own.
-  private static let regionTolerance = 1.02
+  /// By how many bytes the arena may grow for threads to have regions of their own.
+  private static func regionSlack(_ arenaBytes: Int) -> Int { max(arenaBytes / 50, 1 << 20) }
 
   private func request(_ buffer: Int, bytes: Int? = nil) -> MemoryPlan.Request {
     MemoryPlan.Request(

@@ -57,30 +57,29 @@ INLINE float *input_part(const winograd_block *g, int64_t k) {
 
 /// Asks, at the i-th of `calls` tiles that multiply a group of panels, for its share of what the
 /// epilogue touches. Tiles in order cover the pixels nearly in order.
-INLINE void ask_share(asked_lines *l, const winograd_block *g, int64_t count, int n, int panels,
-                      int64_t i, int64_t calls) {
+INLINE void prefetch_share(const winograd_block *g, int64_t count, int n, int panels, int64_t i,
+                           int64_t calls) {
   const clat_winograd_args *a = g->a;
   const clat_epilogue *e = &a->out;
   const int64_t pixels = g->algorithm->side * g->algorithm->side;
   const int64_t first = g->grid.first_image * a->out_height * a->out_width + g->start * pixels;
   for (int64_t p = count * pixels * i / calls; p < count * pixels * (i + 1) / calls; p++)
     for (int panel = 0; panel < panels; panel++) {
-      ask(l, e->y + (first + p) * e->y_stride + n + panel * 16);
+      __builtin_prefetch(e->y + (first + p) * e->y_stride + n + panel * 16, 1, 2);
       if (e->residual)
-        ask(l, e->residual + (first + p) * e->residual_stride + n + panel * 16);
+        __builtin_prefetch(e->residual + (first + p) * e->residual_stride + n + panel * 16, 0, 2);
     }
 }
 
 /// Likewise, at the i-th of all panels' `calls`, for its share of the next block's inputs.
-INLINE void ask_next(asked_lines *l, const winograd_block *g, int64_t count, int64_t i,
-                     int64_t calls) {
+INLINE void prefetch_next(const winograd_block *g, int64_t count, int64_t i, int64_t calls) {
   const clat_winograd_args *a = g->a;
   const int64_t image = a->in_height * a->in_width * (int64_t)a->x_stride,
                 tiles = g->grid.across * g->grid.down, first = g->start + count;
   const int64_t lines = image * min64(count, g->grid.total - first) / tiles / 16;
   const float *x = a->x + g->grid.first_image * image + first * image / tiles;
   for (int64_t p = lines * i / calls; p < lines * (i + 1) / calls; p++)
-    ask(l, x + p * 16);
+    __builtin_prefetch(x + p * 16, 0, 2);
 }
 
 /// Likewise for its share of the filters that are transformed next.
@@ -112,13 +111,10 @@ static void multiply_part(const winograd_block *g, int64_t count, int n, int pan
   for (int point = 0; point < g->algorithm->points; point++)
     each += register_tiles(count * rows_of[point]);
   int64_t call = part * each;
-  asked_lines asked;
-  asked.count = 0;
   for (int64_t point = 0; point < g->algorithm->points; before += rows_of[point++]) {
     const float *x = input_part(g, k) + input_offset(g, point, before);
     float *sums = g->sums + sum_offset(g, point, before);
     multiply_tile tile = *first;
-    tile.asked = &asked;
     tile.weights += point * weights_plane;
     // What is far: the next inputs, or the next point's stored filters, panel by panel.
     tile.ahead = g->a->packed ? tile.weights + weights_plane : x + ahead;
@@ -128,10 +124,9 @@ static void multiply_part(const winograd_block *g, int64_t count, int n, int pan
       tile.sums = sums + at * width;
       if (g->a->packed && at == 2 * TILE_ROWS) tile.ahead += tile.panel_stride - 2 * ahead;
       if (channels >= WINOGRAD_WIDE) {
-        asked.count = 0;
-        ask_share(&asked, g, count, n, panels, call, parts * each);
-        ask_next(&asked, g, count, n / (TILE_PANELS * 16) * parts * each + call,
-                 groups * parts * each);
+        prefetch_share(g, count, n, panels, call, parts * each);
+        prefetch_next(g, count, n / (TILE_PANELS * 16) * parts * each + call,
+                      groups * parts * each);
         if (!g->a->packed) prefetch_filters(g, n, panels, k, call - part * each, each);
       }
       multiply_kernels[panels - 1][min64(TILE_ROWS, rows - at)](&tile);

@@ -56,42 +56,17 @@ typedef void gather_kernel(const gather_tile *);
         store16(a->sums + (i * P + p) * 16, &acc[i][p]);                                \
   }
 
-// What a tile asks for while it multiplies, a line a step: in a burst, lines would fill the buffers
-// of misses, for which its own operands then wait.
-#define ASKED_LINES 128
-typedef struct {
-  const float *line[ASKED_LINES];
-  int64_t count;
-} asked_lines;
-
-INLINE void ask(asked_lines *l, const float *line) {
-  if (l->count < ASKED_LINES) l->line[l->count++] = line;
-}
-
 typedef struct {
   const float *x; // R rows of `steps` floats, x_stride apart
   int64_t x_stride, steps;
   const float *weights; // [k][16], and the second panel after panel_stride
   int64_t panel_stride;
-  const float *ahead;       // [k][16] that are asked for meanwhile
-  const asked_lines *asked; // others, for writing
-  float *sums;              // [R][P][16]
-  int first;                // the sums start from zero
+  const float *ahead; // [k][16] that are asked for meanwhile
+  float *sums;        // [R][P][16]
+  int first;          // the sums start from zero
 } multiply_tile;
 
 typedef void multiply_kernel(const multiply_tile *);
-
-#define MULTIPLY_STEP(R, P)                                           \
-  {                                                                   \
-    v16 b[P];                                                         \
-    __builtin_prefetch(ahead, 0, 2);                                  \
-    UNROLL for (int p = 0; p < P; p++) load16(&b[p], w + p * panel);  \
-    UNROLL for (int i = 0; i < R; i++) {                              \
-      const v16 xk = (v16)x[i * row];                                 \
-      UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];      \
-    }                                                                 \
-    k++, x++, w += 16, ahead += 16;                                   \
-  }
 
 #define MULTIPLY_TILE(R, P)                                                             \
   static void multiply_##R##x##P(const multiply_tile *a) {                              \
@@ -102,14 +77,15 @@ typedef void multiply_kernel(const multiply_tile *);
     }                                                                                   \
     const int64_t steps = a->steps, row = a->x_stride, panel = a->panel_stride;         \
     const float *x = a->x, *w = a->weights, *ahead = a->ahead;                          \
-    const float *const *line = a->asked->line;                                          \
-    const int64_t asked = min64(a->asked->count, steps);                                \
-    int64_t k = 0;                                                                      \
-    while (k < asked) {                                                                 \
-      __builtin_prefetch(*line++, 1, 2);                                                \
-      MULTIPLY_STEP(R, P)                                                               \
+    for (int64_t k = 0; k < steps; k++, x++, w += 16, ahead += 16) {                    \
+      v16 b[P];                                                                         \
+      __builtin_prefetch(ahead, 0, 2);                                                  \
+      UNROLL for (int p = 0; p < P; p++) load16(&b[p], w + p * panel);                  \
+      UNROLL for (int i = 0; i < R; i++) {                                              \
+        const v16 xk = (v16)x[i * row];                                                 \
+        UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                      \
+      }                                                                                 \
     }                                                                                   \
-    while (k < steps) MULTIPLY_STEP(R, P)                                               \
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
         store16(a->sums + (i * P + p) * 16, &acc[i][p]);                                \
   }

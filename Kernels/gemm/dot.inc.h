@@ -21,7 +21,7 @@ typedef struct {
   int64_t x_stride, taps;
   int64_t channels;     // at most CHUNK
   const float *weights; // [tap][channels / DOT_LANES, rounded up][N][DOT_LANES], zero beyond
-  const float *ahead;   // what is asked for meanwhile, a share in every step
+  const float *ahead;   // rows that are asked for meanwhile, a line in every step
   float *sums;          // [R][N], rounded up to fours
 } dot_tile;
 
@@ -59,9 +59,9 @@ INLINE dot_vector load_dot(const float *x, int64_t lanes) {
     dot_vector acc[(R * N + 3) / 4 * 4];                                                       \
     UNROLL for (int i = 0; i < (R * N + 3) / 4 * 4; i++) acc[i] = (dot_vector)0.0f;            \
     const int64_t channels = a->channels, taps = a->taps, x_stride = a->x_stride;              \
-    const float *w = a->weights, *base = a->x, *ahead = a->ahead;                              \
+    const float *w = a->weights, *base = a->x;                                                 \
     for (int64_t t = 0; t < taps; t++) {                                                       \
-      const float *x[R];                                                                       \
+      const float *x[R], *ahead = a->ahead + t * x_stride;                                     \
       UNROLL for (int i = 0; i < R; i++) {                                                     \
         const int64_t at = a->in[i * taps + t];                                                \
         x[i] = at < 0 ? zero_row : base + at * x_stride;                                       \
@@ -76,13 +76,13 @@ INLINE dot_vector load_dot(const float *x, int64_t lanes) {
     }                                                                                          \
     UNROLL for (int i = 0; i < R * N; i += 4) *(v4u *)(a->sums + i) = add_lanes(acc + i);      \
   }
-// As many cache lines as the rows have, if there are DOT_TAPS taps.
+// With DOT_TAPS taps, every line of R rows ahead is asked for.
 #define DOT_TAPS 9
 #define DOT_STEP(R, N, load)                                                    \
   {                                                                             \
     dot_vector b[N];                                                            \
-    UNROLL for (int i = 0; i < R; i += DOT_TAPS, ahead += DOT_LANES)            \
-        __builtin_prefetch(ahead, 0, 2);                                        \
+    UNROLL for (int i = 0; i < R; i += DOT_TAPS)                                \
+        __builtin_prefetch(ahead + i * x_stride + k, 0, 2);                     \
     UNROLL for (int n = 0; n < N; n++) b[n] = ((const dot_vector *)w)[n];       \
     UNROLL for (int i = 0; i < R; i++) {                                        \
       const dot_vector xi = load;                                               \

@@ -29,7 +29,7 @@ allow IR Foundation
 allow Sources/Models Foundation IR
 allow Sources/ONNX Foundation FoundationEssentials SwiftProtobuf IR Models
 allow Sources/Datasets Foundation IR CImages Storage
-allow Sources/Storage Foundation CZlib
+allow Sources/Storage Foundation IR CZlib
 allow Sources/Engine Foundation Synchronization IR Kernels CLLVM
 allow Sources/Eager Foundation IR Engine Kernels
 allow Sources/Adversarial Foundation IR Models Engine Eager Datasets Storage Yams

@@ -20,6 +20,17 @@ INLINE void finish_panel(const clat_epilogue *e, int64_t pixel, int n, int lanes
   store_lanes(e->y + pixel * e->y_stride + n, &s, lanes);
 }
 
+/// The epilogue with `pixels` pixels skipped.
+INLINE clat_epilogue skip_pixels(const clat_epilogue *e, int64_t pixels) {
+  const int64_t bit_bytes = (e->channels + 7) / 8;
+  clat_epilogue rest = *e;
+  rest.y += pixels * e->y_stride;
+  if (e->residual) rest.residual += pixels * e->residual_stride;
+  if (e->relu_bits) rest.relu_bits += pixels * bit_bytes;
+  if (e->mask_bits) rest.mask_bits += pixels * bit_bytes;
+  return rest;
+}
+
 /// Runs `statement` with `usual`, the epilogue, of which the compiler knows whether it adds a
 /// residual and when, and whether it ends in ReLU, a mask or neither, so that no pixel asks for that.
 #define FINISH_USUAL(epilogue, statement)                               \

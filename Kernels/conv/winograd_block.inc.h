@@ -55,88 +55,124 @@ INLINE float *input_part(const winograd_block *g, int64_t k) {
   return g->inputs + k / g->depth * g->part;
 }
 
-/// Asks, at the i-th of `calls` tiles that multiply a group of panels, for its share of what the
-/// epilogue touches. Tiles in order cover the pixels nearly in order.
-INLINE void prefetch_share(const winograd_block *g, int64_t count, int n, int panels, int64_t i,
-                           int64_t calls) {
+/// What `calls` register tiles ask for, `lines` in all, evenly and without divisions.
+typedef struct {
+  int64_t lines, calls, credit;
+} prefetch_pace;
+
+#define WHILE_DUE(pace) \
+  for ((pace).credit += (pace).lines; (pace).credit >= (pace).calls; (pace).credit -= (pace).calls)
+
+/// What lies ahead of the register tiles, each with its pace.
+typedef struct {
+  prefetch_pace pixels; // that the epilogue of a group of panels will touch
+  const float *y, *residual;
+  int64_t y_stride, residual_stride, panels;
+  prefetch_pace inputs; // of the next block
+  const float *x;
+  prefetch_pace filters; // that are transformed next
+  const float *filter;
+  int64_t row, row_lines, line;
+} winograd_ahead;
+
+/// Tiles in order cover the pixels nearly in order.
+INLINE void plan_pixels(winograd_ahead *ahead, const winograd_block *g, int64_t count, int n,
+                        int panels, int64_t calls) {
   const clat_winograd_args *a = g->a;
   const clat_epilogue *e = &a->out;
   const int64_t pixels = g->algorithm->side * g->algorithm->side;
   const int64_t first = g->grid.first_image * a->out_height * a->out_width + g->start * pixels;
-  for (int64_t p = count * pixels * i / calls; p < count * pixels * (i + 1) / calls; p++)
-    for (int panel = 0; panel < panels; panel++) {
-      __builtin_prefetch(e->y + (first + p) * e->y_stride + n + panel * 16, 1, 2);
-      if (e->residual)
-        __builtin_prefetch(e->residual + (first + p) * e->residual_stride + n + panel * 16, 0, 2);
-    }
+  ahead->pixels = (prefetch_pace){.lines = count * pixels, .calls = calls};
+  ahead->y = e->y + first * e->y_stride + n, ahead->y_stride = e->y_stride;
+  ahead->residual = e->residual ? e->residual + first * e->residual_stride + n : 0;
+  ahead->residual_stride = e->residual_stride, ahead->panels = panels;
 }
 
-/// Likewise, at the i-th of all panels' `calls`, for its share of the next block's inputs.
-INLINE void prefetch_next(const winograd_block *g, int64_t count, int64_t i, int64_t calls) {
+INLINE void plan_inputs(winograd_ahead *ahead, const winograd_block *g, int64_t count,
+                        int64_t calls) {
   const clat_winograd_args *a = g->a;
   const int64_t image = a->in_height * a->in_width * (int64_t)a->x_stride,
                 tiles = g->grid.across * g->grid.down, first = g->start + count;
-  const int64_t lines = image * min64(count, g->grid.total - first) / tiles / 16;
-  const float *x = a->x + g->grid.first_image * image + first * image / tiles;
-  for (int64_t p = lines * i / calls; p < lines * (i + 1) / calls; p++)
-    __builtin_prefetch(x + p * 16, 0, 2);
+  ahead->inputs = (prefetch_pace){
+      .lines = image * min64(count, g->grid.total - first) / tiles / 16, .calls = calls};
+  ahead->x = a->x + g->grid.first_image * image + first * image / tiles;
 }
 
-/// Likewise for its share of the filters that are transformed next.
-INLINE void prefetch_filters(const winograd_block *g, int64_t n, int panels, int64_t k, int64_t i,
-                             int64_t calls) {
+INLINE void plan_filters(winograd_ahead *ahead, const winograd_block *g, int n, int panels,
+                         int64_t k, int64_t calls) {
   const filter_source *f = &g->source;
-  const int64_t stride = f->in_channels * 9, next = k + g->depth < g->a->in_channels;
+  const int64_t row = f->in_channels * 9, next = k + g->depth < g->a->in_channels;
   k = next ? k + g->depth : 0, n = next ? n : n + panels * 16;
-  const int64_t rows = f->transpose ? g->depth : panels * 16,
-                lines = (f->transpose ? panels * 16 : g->depth) * 9 / 16 + 1;
-  const float *first = f->weights + (f->transpose ? k * stride + n * 9 : n * stride + k * 9);
-  for (int64_t p = rows * lines * i / calls; p < rows * lines * (i + 1) / calls; p++)
-    __builtin_prefetch(first + p / lines * stride + p % lines * 16, 0, 2);
+  ahead->row = row, ahead->line = 0;
+  ahead->row_lines = (f->transpose ? panels * 16 : g->depth) * 9 / 16 + 1;
+  ahead->filter = f->weights + (f->transpose ? k * row + n * 9 : n * row + k * 9);
+  ahead->filters = (prefetch_pace){
+      .lines = (f->transpose ? g->depth : panels * 16) * ahead->row_lines, .calls = calls};
+}
+
+/// A register tile's share.
+INLINE void prefetch_ahead(winograd_ahead *ahead) {
+  WHILE_DUE(ahead->pixels) {
+    for (int panel = 0; panel < ahead->panels; panel++) {
+      __builtin_prefetch(ahead->y + panel * 16, 1, 2);
+      if (ahead->residual) __builtin_prefetch(ahead->residual + panel * 16, 0, 2);
+    }
+    ahead->y += ahead->y_stride;
+    if (ahead->residual) ahead->residual += ahead->residual_stride;
+  }
+  WHILE_DUE(ahead->inputs) {
+    __builtin_prefetch(ahead->x, 0, 2);
+    ahead->x += 16;
+  }
+  WHILE_DUE(ahead->filters) {
+    __builtin_prefetch(ahead->filter + ahead->line * 16, 0, 2);
+    if (++ahead->line == ahead->row_lines) ahead->line = 0, ahead->filter += ahead->row;
+  }
 }
 
 INLINE int64_t register_tiles(int64_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
 
+/// Register tiles that multiply a block's `count` tiles, at all points.
+INLINE int64_t register_calls(const winograd_block *g, int64_t count) {
+  int64_t calls = 0;
+  for (int point = 0; point < g->algorithm->points; point++)
+    calls += register_tiles(count * g->algorithm->rows[point]);
+  return calls;
+}
+
 /// The next products of all tiles of the block, of `panels` panels from channel n on and of inputs
 /// from k on, point by point. A register tile may run into rows that mean nothing, or, at the first
 /// inputs, into the next point's sums, which come later.
-static void multiply_part(const winograd_block *g, int64_t count, int n, int panels, int64_t k,
-                          const multiply_tile *first, int64_t weights_plane) {
+static void multiply_part(const winograd_block *g, int64_t count, int panels, int64_t k,
+                          const multiply_tile *first, int64_t weights_plane,
+                          winograd_ahead *ahead) {
   const uint8_t *rows_of = g->algorithm->rows;
-  const int64_t channels = g->a->in_channels, width = panels * 16;
-  const int64_t parts = (channels + g->depth - 1) / g->depth, part = k / g->depth;
-  const int64_t groups = (g->a->out.channels + TILE_PANELS * 16 - 1) / (TILE_PANELS * 16);
-  const int64_t ahead = g->a->packed ? weights_plane : TILE_ROWS * g->row;
-  int64_t before = 0, each = 0;
-  for (int point = 0; point < g->algorithm->points; point++)
-    each += register_tiles(count * rows_of[point]);
-  int64_t call = part * each;
+  const int64_t width = panels * 16, next = g->a->packed ? weights_plane : TILE_ROWS * g->row;
+  int64_t before = 0;
   for (int64_t point = 0; point < g->algorithm->points; before += rows_of[point++]) {
     const float *x = input_part(g, k) + input_offset(g, point, before);
     float *sums = g->sums + sum_offset(g, point, before);
     multiply_tile tile = *first;
     tile.weights += point * weights_plane;
     // What is far: the next inputs, or the next point's stored filters, panel by panel.
-    tile.ahead = g->a->packed ? tile.weights + weights_plane : x + ahead;
+    tile.ahead = g->a->packed ? tile.weights + next : x + next;
     const int64_t rows = count * rows_of[point];
-    for (int64_t at = 0; at < rows; at += TILE_ROWS, tile.ahead += ahead, call++) {
+    for (int64_t at = 0; at < rows; at += TILE_ROWS, tile.ahead += next) {
       tile.x = x + at * g->row;
       tile.sums = sums + at * width;
-      if (g->a->packed && at == 2 * TILE_ROWS) tile.ahead += tile.panel_stride - 2 * ahead;
-      if (channels >= WINOGRAD_WIDE) {
-        prefetch_share(g, count, n, panels, call, parts * each);
-        prefetch_next(g, count, n / (TILE_PANELS * 16) * parts * each + call,
-                      groups * parts * each);
-        if (!g->a->packed) prefetch_filters(g, n, panels, k, call - part * each, each);
-      }
+      if (g->a->packed && at == 2 * TILE_ROWS) tile.ahead += tile.panel_stride - 2 * next;
+      if (ahead) prefetch_ahead(ahead);
       multiply_kernels[panels - 1][min64(TILE_ROWS, rows - at)](&tile);
     }
   }
 }
 
 /// The products of all tiles of the block with `panels` panels from channel n on.
-static void multiply_tiles(const winograd_block *g, int64_t count, int n, int panels) {
+static void multiply_tiles(const winograd_block *g, int64_t count, int n, int panels,
+                           winograd_ahead *ahead) {
   const clat_winograd_args *a = g->a;
+  const int64_t parts = (a->in_channels + g->depth - 1) / g->depth, calls = register_calls(g, count);
+  plan_pixels(ahead, g, count, n, panels, parts * calls);
   for (int64_t k = 0; k < a->in_channels; k += g->depth) {
     const int64_t depth = min64(g->depth, a->in_channels - k);
     multiply_tile tile = {.x_stride = g->row, .steps = depth, .first = k == 0};
@@ -151,8 +187,10 @@ static void multiply_tiles(const winograd_block *g, int64_t count, int n, int pa
       for (int p = 0; p < panels; p++)
         g->algorithm->filters(&g->source, n + p * 16, k, depth, g->filters + p * depth * 16,
                               plane);
+      plan_filters(ahead, g, n, panels, k, calls);
     }
-    multiply_part(g, count, n, panels, k, &tile, plane);
+    multiply_part(g, count, panels, k, &tile, plane,
+                  a->in_channels >= WINOGRAD_WIDE ? ahead : 0);
   }
 }
 
@@ -165,8 +203,13 @@ INLINE void finish_outputs(const clat_epilogue *e, const clat_winograd_args *a, 
   const int64_t rows = min64(side, (a->out_height - t.y + step - 1) / step),
                 columns = min64(side, (a->out_width - t.x + step - 1) / step);
   if (rows == side && columns == side && lanes == 16) {
-    UNROLL for (int r = 0; r < side; r++) UNROLL for (int c = 0; c < side; c++)
-        finish_panel(e, first + r * down + c * step, channel, 16, &y[r * side + c]);
+    // Pixels at constant distances from a row's first need no multiplications to be found.
+    clat_epilogue row = skip_pixels(e, first);
+    UNROLL for (int r = 0; r < side; r++) {
+      UNROLL for (int c = 0; c < side; c++)
+          finish_panel(&row, c * step, channel, 16, &y[r * side + c]);
+      row = skip_pixels(&row, down);
+    }
     return;
   }
   for (int r = 0; r < rows; r++)
@@ -223,9 +266,13 @@ static void run_blocks(const winograd_algorithm *algorithm, const clat_winograd_
     const int64_t count = min64(g.block, g.grid.total - g.start);
     for (int64_t i = 0; i < count; i++)
       for (int64_t k = 0; k < a->in_channels; k += g.depth) algorithm->transform(&g, i, k);
+    winograd_ahead ahead = {.filters.calls = 1}; // stored filters need none
+    plan_inputs(&ahead, &g, count,
+                (last - first + TILE_PANELS * 16 - 1) / (TILE_PANELS * 16) *
+                    ((a->in_channels + g.depth - 1) / g.depth) * register_calls(&g, count));
     for (int n = first; n < last; n += TILE_PANELS * 16) {
       const int panels = (int)min64(TILE_PANELS, (last - n + 15) / 16);
-      multiply_tiles(&g, count, n, panels);
+      multiply_tiles(&g, count, n, panels, &ahead);
       algorithm->finish(&g, count, n, panels);
     }
   }

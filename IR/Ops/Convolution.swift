@@ -375,6 +375,12 @@ extension OpRegistry {
         [.f32(3, 6, 9, 17), .f32(3, 6, 7, 18)],
         ["pad": .ints([1, 0]), "kernel": .ints([3, 3]), "algorithm": .string("winograd")]),
       OpSample(
+        [.f32(3, 7, 12, 17), .f32(3, 4, 6, 18)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "kernel": .ints([3, 3]),
+          "algorithm": .string("winograd"),
+        ]),
+      OpSample(
         [.f32(2, 6, 5, 3), .f32(2, 3, 3, 5)],
         ["pad": .ints([0, 0, 1, 2]), "stride": .ints([2, 2]), "kernel": .ints([3, 3])]),
       OpSample(

@@ -45,7 +45,7 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
     let isLarge = self == .winograd
     return shape.groups == 1 && shape.kernelHeight == 3 && shape.kernelWidth == 3
       && shape.strideHeight == shape.strideWidth
-      && shape.strideHeight <= (use == .weightGradient || !isLarge ? 1 : 2)
+      && shape.strideHeight <= (isLarge ? 2 : 1)
       && (use != .weightGradient || isLarge)
       && shape.padHeight <= 2 && shape.padWidth <= 2 && shape.endPadding <= 2
       && max(shape.inChannels, shape.outChannels) <= 4096

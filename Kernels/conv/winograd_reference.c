@@ -150,6 +150,15 @@ void clat_winograd_2x2_pack_reference(const void *args, int64_t begin, int64_t e
                                        transform_filter_2);
 }
 
+void clat_winograd_load_grad_reference(const clat_winograd_weight_grad_args *a, int64_t image,
+                                       int row, int column, int o, double *y) {
+  for (int i = 0; i < 16; i++) {
+    const int r = row + i / 4, c = column + i % 4;
+    const int64_t pixel = (image * a->out_height + r) * a->out_width + c;
+    y[i] = r < a->out_height && c < a->out_width ? (double)a->dy[pixel * a->dy_stride + o] : 0;
+  }
+}
+
 /// Adds one tile's products to the sums of input channel k.
 static void add_tile(const clat_winograd_weight_grad_args *a, int64_t image, int row, int column,
                      int64_t k, double *sums) {
@@ -165,22 +174,17 @@ static void add_tile(const clat_winograd_weight_grad_args *a, int64_t image, int
   for (int r = 0; r < 6; r++) WINOGRAD_INPUT_4(double, v + r * 6, half + r, 6);
   for (int o = 0; o < a->out_channels; o++) {
     double y[16];
-    for (int i = 0; i < 16; i++) {
-      const int r = row + i / 4, c = column + i % 4;
-      const int64_t pixel = (image * a->out_height + r) * a->out_width + c;
-      y[i] = r < a->out_height && c < a->out_width ? (double)a->dy[pixel * a->dy_stride + o] : 0;
-    }
+    clat_winograd_load_grad_reference(a, image, row, column, o, y);
     for (int c = 0; c < 4; c++) WINOGRAD_OUTPUT_GRAD(double, half + c * 6, y + c, 4);
     for (int r = 0; r < 6; r++) WINOGRAD_OUTPUT_GRAD(double, grad + r * 6, half + r, 6);
     for (int i = 0; i < 36; i++) sums[i * padded + o] += v[i] * grad[i];
   }
 }
 
-void clat_winograd_weight_grad_reference(const void *args, int64_t begin, int64_t end,
-                                         void *scratch) {
-  const clat_winograd_weight_grad_args *a = args;
+void clat_winograd_weight_grad_jobs_reference(const clat_winograd_weight_grad_args *a, int64_t begin,
+                                              int64_t end, double *sums,
+                                              clat_winograd_grad_tile *add) {
   const int64_t padded = (a->out_channels + 15) / 16 * 16, panels = (a->in_channels + 15) / 16;
-  double *sums = scratch;
   for (int64_t job = begin; job < end; job++) {
     const int64_t chunk = job / a->blocks, block = job % a->blocks;
     const int64_t last = panels * (block + 1) / a->blocks * 16;
@@ -190,7 +194,7 @@ void clat_winograd_weight_grad_reference(const void *args, int64_t begin, int64_
            image < a->images * (chunk + 1) / a->chunks; image++)
         for (int row = 0; row < a->out_height; row += 4)
           for (int column = 0; column < a->out_width; column += 4)
-            add_tile(a, image, row, column, k, sums);
+            add(a, image, row, column, k, sums);
       for (int64_t i = 0; i < CLAT_WINOGRAD_POINTS; i++)
         for (int64_t o = 0; o < padded; o++)
           a->partial[((chunk * CLAT_WINOGRAD_POINTS + i) * a->in_channels + k) * padded + o] =
@@ -199,23 +203,35 @@ void clat_winograd_weight_grad_reference(const void *args, int64_t begin, int64_
   }
 }
 
-void clat_winograd_weight_grad_reduce_reference(const void *args, int64_t begin, int64_t end,
-                                                void *scratch) {
-  const clat_winograd_weight_grad_reduce_args *a = args;
+void clat_winograd_weight_grad_reference(const void *args, int64_t begin, int64_t end,
+                                         void *scratch) {
+  clat_winograd_weight_grad_jobs_reference(args, begin, end, scratch, add_tile);
+}
+
+void clat_winograd_reduce_reference(const clat_winograd_weight_grad_reduce_args *a, int64_t begin,
+                                    int64_t end, clat_filter_grad *transform) {
   const int64_t padded = (a->out_channels + 15) / 16 * 16, plane = a->in_channels * padded;
-  (void)scratch;
   for (int64_t o = begin; o < end; o++)
     for (int64_t k = 0; k < a->in_channels; k++) {
-      double u[36], half[18], w[3];
+      double u[36], w[9];
       for (int i = 0; i < 36; i++) {
         u[i] = 0;
         for (int64_t chunk = 0; chunk < a->chunks; chunk++)
           u[i] += a->partial[(chunk * CLAT_WINOGRAD_POINTS + i) * plane + k * padded + o];
       }
-      for (int c = 0; c < 6; c++) WINOGRAD_FILTER_GRAD(double, half + c * 3, u + c, 6);
-      for (int r = 0; r < 3; r++) {
-        WINOGRAD_FILTER_GRAD(double, w, half + r, 3);
-        for (int c = 0; c < 3; c++) a->dw[(o * a->in_channels + k) * 9 + r * 3 + c] = (float)w[c];
-      }
+      transform(w, u);
+      for (int t = 0; t < 9; t++) a->dw[(o * a->in_channels + k) * 9 + t] = (float)w[t];
     }
+}
+
+static void transform_sums(double *w, const double *u) {
+  double half[18];
+  for (int c = 0; c < 6; c++) WINOGRAD_FILTER_GRAD(double, half + c * 3, u + c, 6);
+  for (int r = 0; r < 3; r++) WINOGRAD_FILTER_GRAD(double, w + r * 3, half + r, 3);
+}
+
+void clat_winograd_weight_grad_reduce_reference(const void *args, int64_t begin, int64_t end,
+                                                void *scratch) {
+  (void)scratch;
+  clat_winograd_reduce_reference(args, begin, end, transform_sums);
 }

@@ -8,55 +8,56 @@ INLINE int64_t product_offset(int64_t plane, int64_t row, int64_t tile, int i) {
 }
 
 /// Bytes from the zeros to a tile's 9x9 inputs; without a branch, which would be mispredicted.
-INLINE void address_strided(const winograd_block *g, winograd_tile t, int gradient, int64_t *in) {
-  const clat_winograd_args *a = g->a;
-  const int64_t pixel = a->x_stride * (int64_t)sizeof(float), line = a->in_width * pixel;
-  const int64_t image = (int64_t)a->x + t.image * a->in_height * line - (int64_t)g->grid.zeros;
+INLINE void address_strided(const winograd_grid *g, winograd_tile t, int gradient, int64_t *in) {
+  const int64_t pixel = g->stride * (int64_t)sizeof(float), line = g->width * pixel;
+  const int64_t image = (int64_t)g->x + t.image * g->height * line - (int64_t)g->zeros;
   int64_t column[9], inside[9];
   for (int c = 0; c < 9; c++) {
-    const int64_t x = strided_place(gradient, t.x, a->pad_width, c);
+    const int64_t x = strided_place(gradient, t.x, (int)g->pad_width, c);
     column[c] = x * pixel;
-    inside[c] = -(int64_t)((uint64_t)x < (uint64_t)a->in_width);
+    inside[c] = -(int64_t)((uint64_t)x < (uint64_t)g->width);
   }
   for (int r = 0; r < 9; r++) {
-    const int64_t y = strided_place(gradient, t.y, a->pad_height, r), row = image + y * line;
-    const int64_t within = -(int64_t)((uint64_t)y < (uint64_t)a->in_height);
+    const int64_t y = strided_place(gradient, t.y, (int)g->pad_height, r), row = image + y * line;
+    const int64_t within = -(int64_t)((uint64_t)y < (uint64_t)g->height);
     for (int c = 0; c < 9; c++) in[r * 9 + c] = (row + column[c]) & within & inside[c];
   }
 }
 
-/// The products' inputs from channel k on of a tile whose own lie at `in`.
-static void transform_strided(const winograd_block *g, const int64_t *in, int64_t index,
-                              int64_t k) {
-  const int64_t row = g->row, plane = g->block * row;
-  const int64_t channels = k + min64(g->depth, g->a->in_channels - k);
-  const char *zeros = (const char *)g->grid.zeros;
-  float *to = input_part(g, k) - k;
+/// The products' inputs, channels k ..< end, of the index-th of `tiles` tiles, whose own lie at `in`.
+static void transform_strided(const float *from, const int64_t *in, int64_t k, int64_t end,
+                              float *to, int64_t row, int64_t tiles, int64_t index) {
+  const int64_t plane = tiles * row;
+  const char *zeros = (const char *)from;
+  to -= k;
 #define LOAD_STRIDED(v, r, c) \
   load_lanes(v, (const float *)(zeros + in[(r) * 9 + (c)]) + k, lanes)
 #define STORE_STRIDED(i, v) store16(to + k + product_offset(plane, row, index, i), v)
-  for (; k + 16 <= channels; k += 16) {
+  for (; k + 16 <= end; k += 16) {
     enum { lanes = 16 };
     STRIDED_INPUTS(v16, LOAD_STRIDED, STORE_STRIDED);
   }
-  if (k < channels) {
-    const int lanes = (int)(channels - k);
+  if (k < end) {
+    const int lanes = (int)(end - k);
     STRIDED_INPUTS(v16, LOAD_STRIDED, STORE_STRIDED);
   }
 #undef LOAD_STRIDED
 #undef STORE_STRIDED
 }
 
-static void transform_forward(const winograd_block *g, int64_t index, int64_t k) {
+INLINE void transform_part(const winograd_block *g, int64_t index, int64_t k, int gradient) {
   int64_t in[81];
-  address_strided(g, block_tile(g, index), 0, in);
-  transform_strided(g, in, index, k);
+  address_strided(&g->grid, block_tile(g, index), gradient, in);
+  transform_strided(g->grid.zeros, in, k, min64(k + g->depth, g->a->in_channels),
+                    input_part(g, k), g->row, g->block, index);
+}
+
+static void transform_forward(const winograd_block *g, int64_t index, int64_t k) {
+  transform_part(g, index, k, 0);
 }
 
 static void transform_gradient(const winograd_block *g, int64_t index, int64_t k) {
-  int64_t in[81];
-  address_strided(g, block_tile(g, index), 1, in);
-  transform_strided(g, in, index, k);
+  transform_part(g, index, k, 1);
 }
 
 #define LOAD_PRODUCT(v, i) load16(v, sums + product_offset(plane, row, tile, i))

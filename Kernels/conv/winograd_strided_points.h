@@ -139,6 +139,58 @@ enum {
     (u)[35] = (w)[4];                                                                         \
   } while (0)
 
+/// v = A y, the transpose of A^T: four output gradients, `step` apart, to five points.
+#define STRIDED_OUTPUT_GRAD(T, v, y, step)                                                    \
+  do {                                                                                        \
+    const T y0 = (y)[0], y1 = (y)[step], y2 = (y)[2 * (step)], y3 = (y)[3 * (step)];          \
+    const T even_p = y0 + STRIDED_P2 * y2, even_q = y0 + STRIDED_Q2 * y2;                     \
+    const T odd_p = STRIDED_P * y1 + STRIDED_P2 * STRIDED_P * y3;                             \
+    const T odd_q = STRIDED_Q * y1 + STRIDED_Q2 * STRIDED_Q * y3;                             \
+    (v)[0] = even_p + odd_p, (v)[1] = even_p - odd_p;                                         \
+    (v)[2] = even_q + odd_q, (v)[3] = even_q - odd_q;                                         \
+    (v)[4] = y3;                                                                              \
+  } while (0)
+
+/// All 81 output gradients of the products, of y[4][4]: store(product, &v).
+#define STRIDED_OUTPUT_GRADS(T, y, store)                                                     \
+  do {                                                                                        \
+    T half[20], v[5];                                                                         \
+    UNROLL for (int c = 0; c < 4; c++) {                                                      \
+      STRIDED_OUTPUT_GRAD(T, v, (y) + c, 4);                                                  \
+      UNROLL for (int r = 0; r < 5; r++) half[r * 4 + c] = v[r];                              \
+      UNROLL for (int r = 0; r < 5; r++) store(STRIDED_DOWN + r * 4 + c, &v[r]);              \
+    }                                                                                         \
+    UNROLL for (int r = 0; r < 5; r++) {                                                      \
+      STRIDED_OUTPUT_GRAD(T, v, half + r * 4, 1);                                             \
+      UNROLL for (int c = 0; c < 5; c++) store(r * 5 + c, &v[c]);                             \
+    }                                                                                         \
+    UNROLL for (int r = 0; r < 4; r++) {                                                      \
+      STRIDED_OUTPUT_GRAD(T, v, (y) + r * 4, 1);                                              \
+      UNROLL for (int c = 0; c < 5; c++) store(STRIDED_ACROSS + c * 4 + r, &v[c]);            \
+    }                                                                                         \
+    UNROLL for (int i = 0; i < 16; i++) store(STRIDED_PLAIN + i, &(y)[i]);                    \
+  } while (0)
+
+/// w = G^T u, the transpose of G: five points to the gradients of two taps.
+#define STRIDED_FILTER_GRAD(T, first, second, u)                                              \
+  do {                                                                                        \
+    first = STRIDED_SCALE_P * ((u)[0] - (u)[1]) + STRIDED_SCALE_Q * ((u)[2] - (u)[3]);        \
+    second = STRIDED_SCALE_P * STRIDED_P * ((u)[0] + (u)[1]) +                                \
+             STRIDED_SCALE_Q * STRIDED_Q * ((u)[2] + (u)[3]) + (u)[4];                        \
+  } while (0)
+
+/// The gradients of 3x3 taps w of the sums at all 36 points u.
+#define STRIDED_FILTER_GRADS(T, w, u)                                                         \
+  do {                                                                                        \
+    T left[5], right[5];                                                                      \
+    UNROLL for (int r = 0; r < 5; r++) STRIDED_FILTER_GRAD(T, left[r], right[r], (u) + r * 5); \
+    STRIDED_FILTER_GRAD(T, (w)[0], (w)[6], left);                                             \
+    STRIDED_FILTER_GRAD(T, (w)[2], (w)[8], right);                                            \
+    STRIDED_FILTER_GRAD(T, (w)[1], (w)[7], (u) + 25);                                         \
+    STRIDED_FILTER_GRAD(T, (w)[3], (w)[5], (u) + 30);                                         \
+    (w)[4] = (u)[35];                                                                         \
+  } while (0)
+
 /// Where a tile's i-th row (or column) of inputs lies: i below 5 of the two taps, then of the one.
 /// `first` is the tile's first output; of an input gradient it is a multiple of 8.
 static inline int64_t strided_place(int gradient, int64_t first, int pad, int i) {

@@ -85,3 +85,37 @@ void clat_winograd_strided_pack_reference(const void *args, int64_t begin, int64
   (void)scratch;
   clat_winograd_pack_filters_reference(args, CLAT_WINOGRAD_POINTS, begin, end, transform_filter);
 }
+
+static void add_tile(const clat_winograd_weight_grad_args *a, int64_t image, int row, int column,
+                     int64_t k, double *sums) {
+  const int64_t padded = (a->out_channels + 15) / 16 * 16;
+  double in[9][9], inputs[STRIDED_PRODUCTS];
+  for (int i = 0; i < 81; i++) {
+    const int64_t r = strided_place(0, row, a->pad_height, i / 9),
+                  c = strided_place(0, column, a->pad_width, i % 9),
+                  pixel = (image * a->in_height + r) * a->in_width + c;
+    const int inside = r >= 0 && r < a->in_height && c >= 0 && c < a->in_width;
+    in[i / 9][i % 9] = inside ? (double)a->x[pixel * a->x_stride + k] : 0;
+  }
+#define STORE_INPUT(i, d) inputs[i] = *(d)
+  STRIDED_INPUTS(double, LOAD_INPUT, STORE_INPUT);
+  for (int o = 0; o < a->out_channels; o++) {
+    double y[16];
+    clat_winograd_load_grad_reference(a, image, row, column, o, y);
+#define ADD_GRAD(i, d) sums[STRIDED_FILTER_OF(i) * padded + o] += inputs[i] * *(d)
+    STRIDED_OUTPUT_GRADS(double, y, ADD_GRAD);
+  }
+}
+
+static void transform_sums(double *w, const double *u) { STRIDED_FILTER_GRADS(double, w, u); }
+
+void clat_winograd_strided_weight_grad_reference(const void *args, int64_t begin, int64_t end,
+                                                 void *scratch) {
+  clat_winograd_weight_grad_jobs_reference(args, begin, end, scratch, add_tile);
+}
+
+void clat_winograd_strided_weight_grad_reduce_reference(const void *args, int64_t begin,
+                                                        int64_t end, void *scratch) {
+  (void)scratch;
+  clat_winograd_reduce_reference(args, begin, end, transform_sums);
+}

@@ -1,55 +1,103 @@
-// Winograd weight gradients: for each of 36 points a product of the transformed input, channels by
+// Winograd weight gradients of stride 1 and 2: for each of 36 points a product of the transformed input, channels by
 // tiles, with the transformed gradient of the output, tiles by channels. Blocks of tiles as long as
 // scratch allows, because every block reads and writes the sums once.
 
 #define GRAD_GROUP 128 // output channels whose transforms are held at a time
 
+typedef struct winograd_product winograd_product;
+
 typedef struct {
+  int64_t products;    // of a tile, for a pair of channels
+  const uint8_t *rows; // [CLAT_WINOGRAD_POINTS] of them that are summed up at a point
+  void (*inputs)(const winograd_product *, int64_t tile);
+  /// W = A dY A^T of channels n ..< n + lanes of a tile, to the block's gradients from `to` on.
+  void (*grads)(const winograd_product *, int64_t tile, int64_t n, int lanes, float *to);
+} winograd_grad_algorithm;
+
+struct winograd_product {
+  const winograd_grad_algorithm *algorithm;
   const clat_winograd_weight_grad_args *a;
-  winograd_grid grid;
-  int64_t start, count;            // the block's tiles
+  winograd_grid grid;              // of the job's channels
+  int64_t start, count, tiles;     // the block's tiles, and the most of a block
   int64_t first_channel, channels; // of the input, the job's
-  int64_t row, plane;              // of the inputs, as in winograd_block
-  int64_t grad_row, grad_plane;    // of the gradients
-  float *inputs, *grads;           // [point][tile][channel]
+  int64_t row, grad_row;           // floats from a row of inputs, of gradients, to the next
+  float *inputs, *grads;           // [point][tile][row of the point][channel]
   float *sums;                     // [point][in_channel][sum_row]
   int64_t sum_row;
-} winograd_product;
+};
 
-/// W = A dY A^T of channels n ..< n + lanes of one tile; outside the image dY counts as zero.
-static void transform_grad(const winograd_product *g, int64_t index, int64_t n, int lanes,
-                           float *to) {
+/// dY of channels n ..< n + lanes of one tile; outside the image it counts as zero.
+INLINE void load_grad(const winograd_product *g, int64_t tile, int64_t n, int lanes, v16 *y) {
   const clat_winograd_weight_grad_args *a = g->a;
-  const winograd_tile t = tile_at(&g->grid, index);
+  const winograd_tile t = tile_at(&g->grid, g->start + tile);
   const int64_t row = (int64_t)a->out_width * a->dy_stride;
   const float *dy = a->dy + (t.image * a->out_height + t.y) * row + t.x * a->dy_stride + n;
-  v16 half[24], d[6];
+  UNROLL for (int r = 0; r < 4; r++) UNROLL for (int c = 0; c < 4; c++) {
+    y[r * 4 + c] = (v16)0.0f;
+    if (t.y + r < a->out_height && t.x + c < a->out_width)
+      load_lanes(&y[r * 4 + c], dy + r * row + c * a->dy_stride, lanes);
+  }
+}
+
+INLINE void transform_grad_4(const winograd_product *g, int64_t tile, int64_t n, int lanes,
+                             float *to) {
+  const int64_t plane = g->tiles * g->grad_row + 16;
+  v16 y[16], half[24], d[6];
+  load_grad(g, tile, n, lanes, y);
   UNROLL for (int c = 0; c < 4; c++) {
-    UNROLL for (int r = 0; r < 4; r++) {
-      d[r] = (v16)0.0f;
-      if (t.y + r < a->out_height && t.x + c < a->out_width)
-        load_lanes(&d[r], dy + r * row + c * a->dy_stride, lanes);
-    }
-    WINOGRAD_OUTPUT_GRAD(v16, d, d, 1);
+    WINOGRAD_OUTPUT_GRAD(v16, d, y + c, 4);
     UNROLL for (int r = 0; r < 6; r++) half[r * 4 + c] = d[r];
   }
   UNROLL for (int r = 0; r < 6; r++) {
     WINOGRAD_OUTPUT_GRAD(v16, d, half + r * 4, 1);
-    UNROLL for (int c = 0; c < 6; c++) store16(to + (r * 6 + c) * g->grad_plane, &d[c]);
+    UNROLL for (int c = 0; c < 6; c++)
+        store16(to + tile * g->grad_row + (r * 6 + c) * plane, &d[c]);
   }
+}
+
+INLINE void transform_grad_strided(const winograd_product *g, int64_t tile, int64_t n, int lanes,
+                                   float *to) {
+  const int64_t row = g->grad_row, plane = g->tiles * row;
+  v16 y[16];
+  load_grad(g, tile, n, lanes, y);
+#define STORE_GRAD(i, v) store16(to + product_offset(plane, row, tile, i), v)
+  STRIDED_OUTPUT_GRADS(v16, y, STORE_GRAD);
+#undef STORE_GRAD
+}
+
+#define GRAD_OF_LANES(which)                                                                    \
+  static void grads_##which(const winograd_product *g, int64_t tile, int64_t n, int lanes,      \
+                            float *to) {                                                        \
+    if (lanes == 16) transform_grad_##which(g, tile, n, 16, to);                                \
+    else transform_grad_##which(g, tile, n, lanes, to);                                         \
+  }
+GRAD_OF_LANES(4)
+GRAD_OF_LANES(strided)
+
+static void grad_inputs_4(const winograd_product *g, int64_t tile) {
+  transform_tile_4(&g->grid, g->start + tile, 0, g->channels, g->inputs + tile * g->row,
+                   g->tiles * g->row + 16);
+}
+
+static void grad_inputs_strided(const winograd_product *g, int64_t tile) {
+  int64_t in[81];
+  address_strided(&g->grid, tile_at(&g->grid, g->start + tile), 0, in);
+  transform_strided(g->grid.zeros, in, 0, g->channels, g->inputs, g->row, g->tiles, tile);
 }
 
 /// The block's share of the sums of output channels n ..< n + channels, padded to whole panels.
 static void add_products(const winograd_product *g, int64_t n, int64_t channels) {
+  const uint8_t *rows_of = g->algorithm->rows;
   const int64_t plane = g->a->in_channels * g->sum_row;
-  for (int64_t point = 0; point < CLAT_WINOGRAD_POINTS; point++)
+  int64_t before = 0;
+  for (int64_t point = 0; point < CLAT_WINOGRAD_POINTS; before += rows_of[point++])
     for (int64_t o = 0; o < channels; o += TILE_PANELS * 16) {
       const int panels = (int)min64(TILE_PANELS, (channels - o + 15) / 16);
       for (int64_t i = 0; i < g->channels; i += OUTER_ROWS) {
         const product_tile tile = {
-            .x = g->inputs + point * g->plane + i,
-            .b = g->grads + point * g->grad_plane + o,
-            .steps = g->count,
+            .x = g->inputs + before * g->tiles * g->row + point * 16 + i,
+            .b = g->grads + before * g->tiles * g->grad_row + point * 16 + o,
+            .steps = g->count * rows_of[point],
             .x_stride = g->row,
             .b_stride = g->grad_row,
             .stride = g->sum_row,
@@ -63,28 +111,25 @@ static void add_products(const winograd_product *g, int64_t n, int64_t channels)
 
 static void add_block(const winograd_product *g) {
   const int64_t out = g->a->out_channels;
-  for (int64_t i = 0; i < g->count; i++)
-    transform_tile_4(&g->grid, g->start + i, g->first_channel, g->channels, g->inputs + i * g->row,
-                   g->plane);
+  for (int64_t i = 0; i < g->count; i++) g->algorithm->inputs(g, i);
   for (int64_t n = 0; n < out; n += GRAD_GROUP) {
     const int64_t channels = min64(GRAD_GROUP, out - n);
     for (int64_t i = 0; i < g->count; i++)
-      for (int64_t o = 0; o < channels; o += 16) {
-        float *to = g->grads + i * g->grad_row + o;
-        if (channels - o >= 16) transform_grad(g, g->start + i, n + o, 16, to);
-        else transform_grad(g, g->start + i, n + o, (int)(channels - o), to);
-      }
+      for (int64_t o = 0; o < channels; o += 16)
+        g->algorithm->grads(g, i, n + o, (int)min64(16, channels - o), g->grads + o);
     add_products(g, n, channels);
   }
 }
 
-static void winograd_job(const clat_winograd_weight_grad_args *a, int64_t job, float *scratch) {
+static void winograd_job(const winograd_grad_algorithm *algorithm,
+                         const clat_winograd_weight_grad_args *a, int64_t job, float *scratch) {
   const int64_t chunk = job / a->blocks, block = job % a->blocks,
                 panels = (a->in_channels + 15) / 16;
   const int64_t first = panels * block / a->blocks * 16,
                 last = min64(a->in_channels, panels * (block + 1) / a->blocks * 16);
-  winograd_product g = {.a = a,
-                        .grid = {.x = a->x,
+  winograd_product g = {.algorithm = algorithm,
+                        .a = a,
+                        .grid = {.x = a->x + first,
                                  .height = a->in_height,
                                  .width = a->in_width,
                                  .stride = a->x_stride,
@@ -101,60 +146,83 @@ static void winograd_job(const clat_winograd_weight_grad_args *a, int64_t job, f
               g.channels, scratch);
   g.row = transform_row(g.channels);
   g.grad_row = transform_row(min64(GRAD_GROUP, a->out_channels));
-  const int64_t bytes = CLAT_WINOGRAD_POINTS * (g.row + g.grad_row) * (int64_t)sizeof(float);
+  const int64_t bytes = algorithm->products * (g.row + g.grad_row) * (int64_t)sizeof(float);
   const int64_t most = max64(1, WINOGRAD_ROOM / bytes),
-                blocks = max64(1, (g.grid.total + most - 1) / most),
-                tiles = (g.grid.total + blocks - 1) / blocks;
-  g.plane = tiles * g.row + 16, g.grad_plane = tiles * g.grad_row + 16;
+                blocks = max64(1, (g.grid.total + most - 1) / most);
+  g.tiles = (g.grid.total + blocks - 1) / blocks;
   g.inputs = scratch + WINOGRAD_CHANNELS;
-  g.grads = g.inputs + CLAT_WINOGRAD_POINTS * g.plane;
+  // Points lie a cache line further apart than their rows.
+  g.grads = g.inputs + algorithm->products * g.tiles * g.row + CLAT_WINOGRAD_POINTS * 16;
   g.sums = a->partial + chunk * CLAT_WINOGRAD_POINTS * a->in_channels * g.sum_row;
   do { // once even without tiles, which stores zeros
-    g.count = min64(tiles, g.grid.total - g.start);
+    g.count = min64(g.tiles, g.grid.total - g.start);
     add_block(&g);
-    g.start += tiles;
+    g.start += g.tiles;
   } while (g.start < g.grid.total);
 }
 
 void KERNEL_NAME(winograd_weight_grad, ISA)(const void *args, int64_t begin, int64_t end,
                                             void *scratch) {
-  for (int64_t job = begin; job < end; job++) winograd_job(args, job, scratch);
+  static const winograd_grad_algorithm algorithm = {CLAT_WINOGRAD_POINTS, lone_rows, grad_inputs_4,
+                                                    grads_4};
+  for (int64_t job = begin; job < end; job++) winograd_job(&algorithm, args, job, scratch);
 }
 
-/// The sums of sixteen output channels at input channel k, back to nine taps.
-INLINE void transform_sums(const clat_winograd_weight_grad_reduce_args *a, int64_t o, int64_t k,
-                           float *to) {
+void KERNEL_NAME(winograd_strided_weight_grad, ISA)(const void *args, int64_t begin, int64_t end,
+                                                    void *scratch) {
+  static const winograd_grad_algorithm algorithm = {STRIDED_PRODUCTS, strided_rows,
+                                                    grad_inputs_strided, grads_strided};
+  for (int64_t job = begin; job < end; job++) winograd_job(&algorithm, args, job, scratch);
+}
+
+/// The sum over the chunks of the i-th point's sums of sixteen output channels at input channel k.
+INLINE void sum_chunks(const clat_winograd_weight_grad_reduce_args *a, int64_t o, int64_t k, int i,
+                       v16 *sum) {
   const int64_t row = (a->out_channels + 15) / 16 * 16, plane = a->in_channels * row;
-  v16 half[18], u[6], w[3];
+  const float *from = a->partial + i * plane + k * row + o;
+  load16(sum, from);
+  for (int64_t chunk = 1; chunk < a->chunks; chunk++)
+    *sum += *(const v16u *)(from + chunk * CLAT_WINOGRAD_POINTS * plane);
+}
+
+/// Those sums, back to nine taps.
+INLINE void transform_sums_4(const clat_winograd_weight_grad_reduce_args *a, int64_t o, int64_t k,
+                             v16 *taps) {
+  v16 half[18], u[6];
   UNROLL for (int c = 0; c < 6; c++) {
-    UNROLL for (int r = 0; r < 6; r++) {
-      const float *from = a->partial + (r * 6 + c) * plane + k * row + o;
-      load16(&u[r], from);
-      for (int64_t chunk = 1; chunk < a->chunks; chunk++)
-        u[r] += *(const v16u *)(from + chunk * CLAT_WINOGRAD_POINTS * plane);
-    }
-    WINOGRAD_FILTER_GRAD(v16, w, u, 1);
-    UNROLL for (int r = 0; r < 3; r++) half[r * 6 + c] = w[r];
+    UNROLL for (int r = 0; r < 6; r++) sum_chunks(a, o, k, r * 6 + c, &u[r]);
+    WINOGRAD_FILTER_GRAD(v16, u, u, 1);
+    UNROLL for (int r = 0; r < 3; r++) half[r * 6 + c] = u[r];
   }
-  UNROLL for (int r = 0; r < 3; r++) {
-    WINOGRAD_FILTER_GRAD(v16, w, half + r * 6, 1);
-    UNROLL for (int c = 0; c < 3; c++) store16(to + (r * 3 + c) * 16, &w[c]);
-  }
+  UNROLL for (int r = 0; r < 3; r++) WINOGRAD_FILTER_GRAD(v16, taps + r * 3, half + r * 6, 1);
+}
+
+INLINE void transform_sums_strided(const clat_winograd_weight_grad_reduce_args *a, int64_t o,
+                                   int64_t k, v16 *taps) {
+  v16 u[CLAT_WINOGRAD_POINTS];
+  UNROLL for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) sum_chunks(a, o, k, i, &u[i]);
+  STRIDED_FILTER_GRADS(v16, taps, u);
 }
 
 /// Units begin at any output channel, panels do not: a panel's sums are read whole.
-void KERNEL_NAME(winograd_weight_grad_reduce, ISA)(const void *args, int64_t begin, int64_t end,
-                                                   void *scratch) {
-  const clat_winograd_weight_grad_reduce_args *a = args;
-  enum { DEPTH = 32 };
-  float *tile = scratch; // [input channel][tap][output channel]
-  for (int64_t o = begin / 16 * 16; o < end; o += 16)
-    for (int64_t k = 0; k < a->in_channels; k += DEPTH) {
-      const int64_t depth = min64(DEPTH, a->in_channels - k);
-      for (int64_t i = 0; i < depth; i++) transform_sums(a, o, k + i, tile + i * 9 * 16);
-      for (int64_t n = max64(begin, o); n < min64(end, o + 16); n++) {
-        float *to = a->dw + (n * a->in_channels + k) * 9;
-        for (int64_t i = 0; i < depth * 9; i++) to[i] = tile[i * 16 + n - o];
-      }
-    }
-}
+#define REDUCE_WEIGHT_GRAD(name, transform_sums)                                                \
+  void KERNEL_NAME(name, ISA)(const void *args, int64_t begin, int64_t end, void *scratch) {    \
+    const clat_winograd_weight_grad_reduce_args *a = args;                                      \
+    enum { DEPTH = 32 };                                                                        \
+    float *tile = scratch; /* [input channel][tap][output channel] */                           \
+    for (int64_t o = begin / 16 * 16; o < end; o += 16)                                         \
+      for (int64_t k = 0; k < a->in_channels; k += DEPTH) {                                     \
+        const int64_t depth = min64(DEPTH, a->in_channels - k);                                 \
+        for (int64_t i = 0; i < depth; i++) {                                                   \
+          v16 taps[9];                                                                          \
+          transform_sums(a, o, k + i, taps);                                                    \
+          UNROLL for (int t = 0; t < 9; t++) store16(tile + (i * 9 + t) * 16, &taps[t]);        \
+        }                                                                                       \
+        for (int64_t n = max64(begin, o); n < min64(end, o + 16); n++) {                        \
+          float *to = a->dw + (n * a->in_channels + k) * 9;                                     \
+          for (int64_t i = 0; i < depth * 9; i++) to[i] = tile[i * 16 + n - o];                 \
+        }                                                                                       \
+      }                                                                                         \
+  }
+REDUCE_WEIGHT_GRAD(winograd_weight_grad_reduce, transform_sums_4)
+REDUCE_WEIGHT_GRAD(winograd_strided_weight_grad_reduce, transform_sums_strided)

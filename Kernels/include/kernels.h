@@ -186,7 +186,8 @@ typedef struct {
 /// Partial weight gradients at Winograd's points. Units: jobs = chunks * blocks; job j = chunk (j / blocks), a range of images
 /// as in clat_conv_weight_grad_args, and block (j % blocks), a range of the input channels: those from 16 * (ceil(in_channels / 16)
 /// * block / blocks) on. partial[chunk][point][in_channel][out_channel, padded to whole
-/// panels] = sum over the chunk's tiles of (B^T x B) * (A dy A^T).
+/// panels] = sum over the chunk's tiles of (B^T x B) * (A dy A^T). `winograd_strided_weight_grad`: of stride 2, in the polyphase
+/// form, where a point sums up the products that share a filter's transform.
 typedef struct {
   int32_t images, in_height, in_width, out_height, out_width, in_channels, out_channels;
   int32_t pad_height, pad_width, x_stride, dy_stride;
@@ -195,7 +196,8 @@ typedef struct {
   float *partial;
 } clat_winograd_weight_grad_args;
 
-/// Units: output channels. dw (OIHW) = G^T (sum of the partials, in chunk order) G.
+/// Units: output channels. dw (OIHW) = G^T (sum of the partials, in chunk order) G; `winograd_strided_weight_grad_reduce`: of
+/// the partials of stride 2.
 typedef struct {
   int32_t in_channels, out_channels, chunks;
   const float *partial;

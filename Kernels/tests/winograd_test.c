@@ -9,12 +9,14 @@
   {clat_winograd_2x2_##isa, clat_winograd_2x2_##isa, clat_winograd_2x2_pack_##isa, NULL, NULL}
 #define STRIDED(isa)                                                            \
   {clat_winograd_strided_##isa, clat_winograd_strided_grad_##isa,               \
-   clat_winograd_strided_pack_##isa, NULL, NULL}
+   clat_winograd_strided_pack_##isa, clat_winograd_strided_weight_grad_##isa,   \
+   clat_winograd_strided_weight_grad_reduce_##isa}
 #define DECLARE(isa)                                                                      \
   clat_kernel clat_winograd_##isa, clat_winograd_pack_##isa, clat_winograd_strided_##isa, \
       clat_winograd_strided_grad_##isa, clat_winograd_strided_pack_##isa,                 \
       clat_winograd_2x2_##isa, clat_winograd_2x2_pack_##isa,                              \
-      clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa;
+      clat_winograd_weight_grad_##isa, clat_winograd_weight_grad_reduce_##isa,            \
+      clat_winograd_strided_weight_grad_##isa, clat_winograd_strided_weight_grad_reduce_##isa;
 
 DECLARE(reference)
 DECLARE(portable)
@@ -170,7 +172,8 @@ static double weight_grad(const shape *s, const float *x, const float *dy, int x
       for (int t = 0; t < 9; t++) {
         double sum = 0;
         for (int q = 0; q < s->images * height * width; q++) {
-          const int r = q / width % height - s->pad + t / 3, c = q % width - s->pad + t % 3;
+          const int r = q / width % height * s->stride - s->pad + t / 3,
+                    c = q % width * s->stride - s->pad + t % 3;
           if (r < 0 || r >= s->height || c < 0 || c >= s->width) continue;
           const int pixel = (q / (height * width) * s->height + r) * s->width + c;
           sum += (double)x[pixel * x_stride + k] * dy[q * dy_stride + o];

@@ -141,12 +141,13 @@ extension LoweringRules {
   /// Partial sums over ranges of images at Winograd's points, then their sum in a fixed order.
   static func winogradWeightGradient(_ lowering: NodeLowering, _ shape: ConvolutionShape) {
     let filters = WinogradFilters(shape, .winograd, transpose: false)
+    let kernel = "\(filters.kernel)_weight_grad"
     let bytes = filters.packedBytes // the layout of the sums has as many floats
     let jobs = WinogradGradientJobs(
       images: shape.images, inChannels: shape.inChannels, bytes: bytes)
     let partial = lowering.temporary(bytes: jobs.chunks * bytes)
     lowering.call(
-      "winograd_weight_grad", units: jobs.chunks * jobs.blocks,
+      kernel, units: jobs.chunks * jobs.blocks,
       executing: WinogradConvolution.products(shape, .winograd),
       [
         lowering.operand(0, sliced: false).strided, lowering.operand(1, sliced: false).strided,
@@ -164,7 +165,7 @@ extension LoweringRules {
           blocks: Int32(jobs.blocks), x: at.f32(0), dy: at.f32(1), partial: at.f32(2)))
     }
     lowering.call(
-      "winograd_weight_grad_reduce", units: shape.outChannels, main: false,
+      "\(kernel)_reduce", units: shape.outChannels, main: false,
       [.read(partial, sliced: false), lowering.result(0, sliced: false)]
     ) { at in
       ArgumentBlock(

@@ -10,8 +10,8 @@ typedef struct {
   int64_t products;    // of a tile, for a pair of channels
   const uint8_t *rows; // [CLAT_WINOGRAD_POINTS] of them that are summed up at a point
   void (*inputs)(const winograd_product *, int64_t tile);
-  /// W = A dY A^T of channels n ..< n + lanes of a tile, to the block's gradients from `to` on.
-  void (*grads)(const winograd_product *, int64_t tile, int64_t n, int lanes, float *to);
+  /// W = A dY A^T of output channels n ..< n + channels of all the block's tiles.
+  void (*grads)(const winograd_product *, int64_t n, int64_t channels);
 } winograd_grad_algorithm;
 
 struct winograd_product {
@@ -26,53 +26,64 @@ struct winograd_product {
   int64_t sum_row;
 };
 
-/// dY of channels n ..< n + lanes of one tile; outside the image it counts as zero.
-INLINE void load_grad(const winograd_product *g, int64_t tile, int64_t n, int lanes, v16 *y) {
+/// Where a tile's gradients of channel n lie; pixels outside the image count as zero.
+typedef struct {
+  const float *dy;
+  int64_t row, column, rows, columns; // to the next, and how many are inside
+} grad_tile;
+
+INLINE grad_tile locate_grad(const winograd_product *g, int64_t tile, int64_t n) {
   const clat_winograd_weight_grad_args *a = g->a;
   const winograd_tile t = tile_at(&g->grid, g->start + tile);
   const int64_t row = (int64_t)a->out_width * a->dy_stride;
-  const float *dy = a->dy + (t.image * a->out_height + t.y) * row + t.x * a->dy_stride + n;
-  UNROLL for (int r = 0; r < 4; r++) UNROLL for (int c = 0; c < 4; c++) {
-    y[r * 4 + c] = (v16)0.0f;
-    if (t.y + r < a->out_height && t.x + c < a->out_width)
-      load_lanes(&y[r * 4 + c], dy + r * row + c * a->dy_stride, lanes);
-  }
+  return (grad_tile){a->dy + (t.image * a->out_height + t.y) * row + t.x * a->dy_stride + n, row,
+                     a->dy_stride, a->out_height - t.y, a->out_width - t.x};
 }
 
-INLINE void transform_grad_4(const winograd_product *g, int64_t tile, int64_t n, int lanes,
+INLINE void load_grad(const grad_tile *t, int r, int c, int lanes, v16 *y) {
+  *y = (v16)0.0f;
+  if (r < t->rows && c < t->columns) load_lanes(y, t->dy + r * t->row + c * t->column, lanes);
+}
+
+INLINE void transform_grad_4(const winograd_product *g, const grad_tile *t, int64_t tile, int lanes,
                              float *to) {
   const int64_t plane = g->tiles * g->grad_row + 16;
-  v16 y[16], half[24], d[6];
-  load_grad(g, tile, n, lanes, y);
+  v16 half[24], d[6];
+  to += tile * g->grad_row;
   UNROLL for (int c = 0; c < 4; c++) {
-    WINOGRAD_OUTPUT_GRAD(v16, d, y + c, 4);
+    UNROLL for (int r = 0; r < 4; r++) load_grad(t, r, c, lanes, &d[r]);
+    WINOGRAD_OUTPUT_GRAD(v16, d, d, 1);
     UNROLL for (int r = 0; r < 6; r++) half[r * 4 + c] = d[r];
   }
   UNROLL for (int r = 0; r < 6; r++) {
     WINOGRAD_OUTPUT_GRAD(v16, d, half + r * 4, 1);
-    UNROLL for (int c = 0; c < 6; c++)
-        store16(to + tile * g->grad_row + (r * 6 + c) * plane, &d[c]);
+    UNROLL for (int c = 0; c < 6; c++) store16(to + (r * 6 + c) * plane, &d[c]);
   }
 }
 
-INLINE void transform_grad_strided(const winograd_product *g, int64_t tile, int64_t n, int lanes,
-                                   float *to) {
+INLINE void transform_grad_strided(const winograd_product *g, const grad_tile *t, int64_t tile,
+                                   int lanes, float *to) {
   const int64_t row = g->grad_row, plane = g->tiles * row;
   v16 y[16];
-  load_grad(g, tile, n, lanes, y);
+  UNROLL for (int r = 0; r < 4; r++) UNROLL for (int c = 0; c < 4; c++)
+      load_grad(t, r, c, lanes, &y[r * 4 + c]);
 #define STORE_GRAD(i, v) store16(to + product_offset(plane, row, tile, i), v)
   STRIDED_OUTPUT_GRADS(v16, y, STORE_GRAD);
 #undef STORE_GRAD
 }
 
-#define GRAD_OF_LANES(which)                                                                    \
-  static void grads_##which(const winograd_product *g, int64_t tile, int64_t n, int lanes,      \
-                            float *to) {                                                        \
-    if (lanes == 16) transform_grad_##which(g, tile, n, 16, to);                                \
-    else transform_grad_##which(g, tile, n, lanes, to);                                         \
+#define TRANSFORM_GRADS(which)                                                                \
+  static void grads_##which(const winograd_product *g, int64_t n, int64_t channels) {         \
+    for (int64_t i = 0; i < g->count; i++)                                                    \
+      for (int64_t o = 0; o < channels; o += 16) {                                            \
+        const grad_tile t = locate_grad(g, i, n + o);                                         \
+        float *to = g->grads + o;                                                             \
+        if (channels - o >= 16) transform_grad_##which(g, &t, i, 16, to);                     \
+        else transform_grad_##which(g, &t, i, (int)(channels - o), to);                       \
+      }                                                                                       \
   }
-GRAD_OF_LANES(4)
-GRAD_OF_LANES(strided)
+TRANSFORM_GRADS(4)
+TRANSFORM_GRADS(strided)
 
 static void grad_inputs_4(const winograd_product *g, int64_t tile) {
   transform_tile_4(&g->grid, g->start + tile, 0, g->channels, g->inputs + tile * g->row,
@@ -114,9 +125,7 @@ static void add_block(const winograd_product *g) {
   for (int64_t i = 0; i < g->count; i++) g->algorithm->inputs(g, i);
   for (int64_t n = 0; n < out; n += GRAD_GROUP) {
     const int64_t channels = min64(GRAD_GROUP, out - n);
-    for (int64_t i = 0; i < g->count; i++)
-      for (int64_t o = 0; o < channels; o += 16)
-        g->algorithm->grads(g, i, n + o, (int)min64(16, channels - o), g->grads + o);
+    g->algorithm->grads(g, n, channels);
     add_products(g, n, channels);
   }
 }

@@ -6,6 +6,17 @@
 
 static void transform_filter(double *u, const double *w) { STRIDED_FILTERS(double, u, w); }
 
+/// A tile's 9x9 inputs of channel k; x is the image, and rows and columns outside it are zero.
+#define LOAD_TILE(a, x, row, column, gradient, k, in)                                         \
+  for (int i = 0; i < 81; i++) {                                                              \
+    const int64_t r = strided_place(gradient, row, (a)->pad_height, i / 9),                   \
+                  c = strided_place(gradient, column, (a)->pad_width, i % 9);                 \
+    const int inside = r >= 0 && r < (a)->in_height && c >= 0 && c < (a)->in_width;           \
+    in[i / 9][i % 9] = inside ? (double)(x)[(r * (a)->in_width + c) * (a)->x_stride + k] : 0; \
+  }
+
+#define LOAD_INPUT(v, r, c) *(v) = in[r][c]
+
 /// A tile's products for output channel n, summed over the input channels.
 static void sum_products(const clat_winograd_args *a, const float *x, int row, int column, int n,
                          int gradient, double *sums) {
@@ -13,13 +24,7 @@ static void sum_products(const clat_winograd_args *a, const float *x, int row, i
   for (int64_t k = 0; k < a->in_channels; k++) {
     double in[9][9], u[CLAT_WINOGRAD_POINTS];
     clat_winograd_filter_reference(a, CLAT_WINOGRAD_POINTS, n, k, transform_filter, u);
-    for (int i = 0; i < 81; i++) {
-      const int64_t r = strided_place(gradient, row, a->pad_height, i / 9),
-                    c = strided_place(gradient, column, a->pad_width, i % 9);
-      const int inside = r >= 0 && r < a->in_height && c >= 0 && c < a->in_width;
-      in[i / 9][i % 9] = inside ? (double)x[(r * a->in_width + c) * a->x_stride + k] : 0;
-    }
-#define LOAD_INPUT(v, r, c) *(v) = in[r][c]
+    LOAD_TILE(a, x, row, column, gradient, k, in);
 #define ADD_PRODUCT(i, v) sums[i] += *(v) * u[STRIDED_FILTER_OF(i)]
     STRIDED_INPUTS(double, LOAD_INPUT, ADD_PRODUCT);
   }
@@ -90,13 +95,8 @@ static void add_tile(const clat_winograd_weight_grad_args *a, int64_t image, int
                      int64_t k, double *sums) {
   const int64_t padded = (a->out_channels + 15) / 16 * 16;
   double in[9][9], inputs[STRIDED_PRODUCTS];
-  for (int i = 0; i < 81; i++) {
-    const int64_t r = strided_place(0, row, a->pad_height, i / 9),
-                  c = strided_place(0, column, a->pad_width, i % 9),
-                  pixel = (image * a->in_height + r) * a->in_width + c;
-    const int inside = r >= 0 && r < a->in_height && c >= 0 && c < a->in_width;
-    in[i / 9][i % 9] = inside ? (double)a->x[pixel * a->x_stride + k] : 0;
-  }
+  const float *x = a->x + image * a->in_height * a->in_width * a->x_stride;
+  LOAD_TILE(a, x, row, column, 0, k, in);
 #define STORE_INPUT(i, d) inputs[i] = *(d)
   STRIDED_INPUTS(double, LOAD_INPUT, STORE_INPUT);
   for (int o = 0; o < a->out_channels; o++) {

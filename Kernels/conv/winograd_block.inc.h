@@ -217,6 +217,24 @@ INLINE void finish_outputs(const clat_epilogue *e, const clat_winograd_args *a, 
       finish_panel(e, first + r * down + c * step, channel, lanes, &y[r * side + c]);
 }
 
+/// Rows that the register tiles of `rows` rows take the time of.
+INLINE int64_t register_rows(int64_t rows) {
+  static const uint8_t taken[TILE_ROWS] = ROWS_TAKEN;
+  return rows / TILE_ROWS * TILE_ROWS + taken[rows % TILE_ROWS];
+}
+
+/// Tiles of a block, `room` at most, such that as few blocks as possible cover `total` tiles, and
+/// those with the least time in register tiles.
+static int64_t even_block(int64_t total, int64_t room) {
+  const int64_t blocks = (total + room - 1) / room;
+  int64_t best = max64(1, min64(room, total)), least = INT64_MAX;
+  for (int64_t block = best; block > 0 && block * blocks >= total; block--) {
+    const int64_t rows = total / block * register_rows(block) + register_rows(total % block);
+    if (rows < least) least = rows, best = block;
+  }
+  return best;
+}
+
 /// How the slice is cut into blocks, and where they lie in scratch.
 static winograd_block plan_blocks(const winograd_algorithm *algorithm, const clat_winograd_args *a,
                                   int64_t begin, int64_t end, char *scratch) {
@@ -242,11 +260,8 @@ static winograd_block plan_blocks(const winograd_algorithm *algorithm, const cla
   g.row = a->packed ? transform_row(g.depth) : g.depth;
   const int64_t row = parts * g.row + TILE_PANELS * 16, bytes = algorithm->products * row * 4;
   const int64_t slack = (TILE_ROWS - 1) * row * 4; // of the last register tile
-  const int64_t room = min64(algorithm->tiles, (WINOGRAD_ROOM - slack) / bytes);
-  const int64_t unit = room < TILE_ROWS ? 1 : TILE_ROWS, most = max64(1, room / unit);
-  const int64_t units = (g.grid.total + unit - 1) / unit,
-                blocks = max64(1, (units + most - 1) / most);
-  g.block = (units + blocks - 1) / blocks * unit;
+  const int64_t room = max64(1, min64(algorithm->tiles, (WINOGRAD_ROOM - slack) / bytes));
+  g.block = even_block(g.grid.total, room);
   g.sum_tiles = register_tiles(g.block) * TILE_ROWS;
   g.part = input_offset(&g, algorithm->points, algorithm->products);
   g.inputs = (float *)scratch + WINOGRAD_CHANNELS;

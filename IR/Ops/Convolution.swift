@@ -75,10 +75,18 @@ public struct ConvolutionShape: Hashable, Sendable {
     guard algorithm.supports(self, use) else {
       throw IRError("algorithm '\(algorithm.rawValue)' does not serve \(filters) with this stride")
     }
-    guard try FilterTransforms.of(types.attributes) == .transient else { return }
+    let scale = try FilterScale.of(types.attributes)
+    guard try FilterTransforms.of(types.attributes) == .transient else {
+      guard scale == .none else { throw IRError("only transient filters have a scale") }
+      return
+    }
     guard algorithm != .direct, types[1].dtype == .f32 else {
       throw IRError("transient filters need Winograd and plain filters, not \(types[1])")
     }
+    guard let axis = scale.axis else { return }
+    let last = types.operands.count - 1
+    guard last > 1 else { throw IRError("the scale of the filters is missing") }
+    try types.expect(last, TensorType(.f32, [filters.shape[axis]]), "the scale of the filters")
   }
 
   /// The shape behind `conv2d(x, w)`.
@@ -125,6 +133,14 @@ public struct ConvolutionShape: Hashable, Sendable {
     guard types[index].dtype == .f32 || types[index].dtype == .packed else {
       throw IRError("operand \(index) (filters) must be f32 or packed, is \(types[index])")
     }
+  }
+
+  /// The filters of a convolution or an input gradient with their scale (reference).
+  fileprivate func scaledFilters(_ call: OpInvocation) throws -> [Double] {
+    guard let axis = try FilterScale.of(call.attributes).axis else { return call[1] }
+    let scale = call[call.types.operands.count - 1]
+    let inner = filters.shape.dropFirst(axis + 1).reduce(1, *)
+    return call[1].enumerated().map { i, w in w * scale[i / inner % scale.count] }
   }
 
   /// Calls `body(output, input, filter)` with the flat index of every multiplication's operands.
@@ -182,7 +198,8 @@ extension OpRegistry {
   /// y[n, oh, ow, o] = sum over i, kh, kw of x[n, oh * s - p + kh, ow * s - p + kw, i] * w[o, i,
   /// kh, kw]; with `groups`, over the input channels i of o's group.
   private static let conv2d = OpDef(
-    "conv2d", attributes: geometry + [FilterTransforms.attribute, Epilogue.spec], fusion: .outFusable,
+    "conv2d", attributes: geometry + [FilterTransforms.attribute, FilterScale.attribute, Epilogue.spec],
+    fusion: .outFusable,
     samples: [
       OpSample(
         [.f32(2, 5, 4, 3), .f32(5, 3, 3, 3)], ["pad": .ints([1, 1])], differentiable: [0, 1]),
@@ -235,6 +252,18 @@ extension OpRegistry {
           "filters": .string("transient"),
         ]),
       OpSample(
+        [.f32(2, 6, 9, 17), .f32(18, 17, 3, 3), .f32(18), .f32(18)],
+        [
+          "pad": .ints([1, 1]), "algorithm": .string("winograd"), "filters": .string("transient"),
+          "filter_scale": .string("outputs"), "epilogue": .string("shift+relu+bits"),
+        ]),
+      OpSample(
+        [.f32(2, 9, 6, 17), .f32(18, 17, 3, 3), .f32(17)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "algorithm": .string("winograd"),
+          "filters": .string("transient"), "filter_scale": .string("inputs"),
+        ]),
+      OpSample(
         [.f32(3, 2, 3, 17), .f32(18, 17, 3, 3)],
         ["pad": .ints([1, 1]), "algorithm": .string("winograd2x2")]),
     ],
@@ -242,23 +271,26 @@ extension OpRegistry {
     infer: { types in
       let shape = try ConvolutionShape.forward(types)
       let epilogue = try Epilogue.of(types.attributes)
-      try epilogue.check(types, base: 2, type: shape.output)
+      let more = try FilterScale.of(types.attributes).operandCount
+      try epilogue.check(types, base: 2, more: more, type: shape.output)
       return [shape.output] + epilogue.extraResults(shape.output)
     },
     reference: { call in
       let shape = try ConvolutionShape.forward(call.types)
       var y = [Double](repeating: 0, count: shape.output.count)
-      shape.forEachProduct { y[$0] += call[0][$1] * call[1][$2] }
+      let filters = try shape.scaledFilters(call)
+      shape.forEachProduct { y[$0] += call[0][$1] * filters[$2] }
       return try Epilogue.of(call.attributes).apply(y, call, base: 2)
     },
     gradient: { context in
-      guard try Epilogue.of(context.attributes).isEmpty else {
-        throw IRError("conv2d: differentiate before epilogues are fused")
-      }
+      guard try Epilogue.of(context.attributes).isEmpty,
+        try FilterScale.of(context.attributes) == .none
+      else { throw IRError("conv2d: differentiate before epilogues and scales are fused") }
       let (x, w) = (context.type(context.operand(0)), context.type(context.operand(1)))
       var attributes = context.attributes
       attributes["epilogue"] = nil
       attributes["filters"] = nil
+      attributes["filter_scale"] = nil
       let dy = try context.dy()
       let dx = try context.ifWanted(0) {
         var attributes = attributes
@@ -279,7 +311,8 @@ extension OpRegistry {
   private static let conv2dInputGrad = OpDef(
     "conv2d_input_grad",
     attributes: geometry + [
-      FilterTransforms.attribute, AttributeSpec("input", .ints), Epilogue.spec,
+      FilterTransforms.attribute, FilterScale.attribute, AttributeSpec("input", .ints),
+      Epilogue.spec,
     ],
     fusion: .outFusable,
     samples: [
@@ -346,18 +379,34 @@ extension OpRegistry {
           "pad": .ints([1, 1]), "input": .ints([2, 3]), "algorithm": .string("winograd2x2"),
           "filters": .string("transient"),
         ]),
+      OpSample(
+        [.f32(3, 2, 3, 18), .f32(18, 17, 3, 3), .f32(3, 2, 3, 17), .f32(18)],
+        [
+          "pad": .ints([1, 1]), "input": .ints([2, 3]), "algorithm": .string("winograd2x2"),
+          "filters": .string("transient"), "filter_scale": .string("outputs"),
+          "epilogue": .string("residual"),
+        ]),
+      OpSample(
+        [.f32(2, 5, 3, 18), .f32(18, 17, 3, 3), .f32(17)],
+        [
+          "pad": .ints([1, 1]), "stride": .ints([2, 2]), "input": .ints([9, 6]),
+          "algorithm": .string("winograd"), "filters": .string("transient"),
+          "filter_scale": .string("inputs"),
+        ]),
     ],
     flops: { types, _ in (try? ConvolutionShape.inputGradient(types).flops) ?? 0 },
     infer: { types in
       let shape = try ConvolutionShape.inputGradient(types)
       let epilogue = try Epilogue.of(types.attributes)
-      try epilogue.check(types, base: 2, type: shape.input)
+      let more = try FilterScale.of(types.attributes).operandCount
+      try epilogue.check(types, base: 2, more: more, type: shape.input)
       return [shape.input] + epilogue.extraResults(shape.input)
     },
     reference: { call in
       let shape = try ConvolutionShape.inputGradient(call.types)
       var dx = [Double](repeating: 0, count: shape.input.count)
-      shape.forEachProduct { dx[$1] += call[0][$0] * call[1][$2] }
+      let filters = try shape.scaledFilters(call)
+      shape.forEachProduct { dx[$1] += call[0][$0] * filters[$2] }
       return try Epilogue.of(call.attributes).apply(dx, call, base: 2)
     })
 

@@ -68,9 +68,10 @@ public struct Epilogue: OptionSet, Sendable, Hashable {
     return base + Epilogue.withOperand[..<place].filter(contains).count
   }
 
-  /// Checks the epilogue's operands, which begin at `base`, for a result of `type`.
-  func check(_ types: OpTypes, base: Int, type: TensorType) throws {
-    try types.expectCount(base + operandCount)
+  /// Checks the epilogue's operands, which begin at `base` and which `more` follow, for a result of
+  /// `type`.
+  func check(_ types: OpTypes, base: Int, more: Int = 0, type: TensorType) throws {
+    try types.expectCount(base + operandCount + more)
     let vector = TensorType(.f32, [type.channels])
     for (part, what) in [(Epilogue.scale, "scale"), (.shift, "shift")] {
       if let index = operandIndex(part, base: base) { try types.expect(index, vector, what) }

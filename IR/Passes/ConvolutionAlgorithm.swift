@@ -95,6 +95,35 @@ public enum FilterTransforms: String, Sendable, CaseIterable {
   }
 }
 
+/// Which channels of transient filters have a scale, one number each, that is multiplied in as they are
+/// read: the last operand of the convolution.
+public enum FilterScale: String, Sendable, CaseIterable {
+  case none
+  case outputs
+  case inputs
+
+  /// The attribute of convolutions and their input gradients.
+  static let attribute = AttributeSpec("filter_scale", .string, default: .string(none.rawValue))
+
+  /// What an operation's attributes say.
+  ///
+  /// - Throws: IRError for a name that is none.
+  public static func of(_ attributes: Attributes) throws -> FilterScale {
+    let name = attributes.string("filter_scale")
+    guard let scale = FilterScale(rawValue: name.isEmpty ? "none" : name) else {
+      let known = allCases.map(\.rawValue).joined(separator: ", ")
+      throw IRError("attribute 'filter_scale' must be one of \(known), is '\(name)'")
+    }
+    return scale
+  }
+
+  init(axis: Int) { self = axis == 0 ? .outputs : .inputs }
+
+  /// Of the filters OIHW.
+  public var axis: Int? { self == .none ? nil : self == .outputs ? 0 : 1 }
+  var operandCount: Int { self == .none ? 0 : 1 }
+}
+
 /// What the user wants of the choice: the cheapest algorithm, or one wherever it can serve.
 public enum ConvolutionPolicy: String, Sendable, CaseIterable {
   case auto, direct, winograd

@@ -4,12 +4,22 @@
 func selectKernels(_ graph: Graph, _ policy: ConvolutionPolicy) throws -> Graph {
   let nodes = try graph.nodes.map { try policy.select($0, $0.operands.map(graph.type)) }
   let transient = try transientTransforms(graph, nodes)
+  let definitions = graph.definitions
   var rewriter = try Rewriter(graph)
   for var node in nodes {
     var operands = try node.operands.map(rewriter.mapped)
     if let use = FilterUse(node, graph) {
       if transient.contains(use) {
         node.attributes["filters"] = .string(FilterTransforms.transient.rawValue)
+        if let scaling = definitions[use.filters.index].map({ graph.nodes[$0] }),
+          scaling.op == "scale_filters"
+        {
+          // No copy of the filters with their scale outlives the stage `weights`.
+          let scale = FilterScale(axis: scaling.attributes.int("axis"))
+          node.attributes["filter_scale"] = .string(scale.rawValue)
+          operands[1] = try rewriter.mapped(scaling.operands[0])
+          operands.append(try rewriter.mapped(scaling.operands[1]))
+        }
       } else {
         operands[1] = try rewriter.builder.emitOne("pack_filters", [operands[1]], use.packing)
       }
@@ -17,7 +27,7 @@ func selectKernels(_ graph: Graph, _ policy: ConvolutionPolicy) throws -> Graph 
     let results = try rewriter.builder.emit(node.op, operands, node.attributes)
     for (old, new) in zip(node.results, results) { rewriter.replace(old, by: new) }
   }
-  return try eliminateCommon(rewriter.finish())
+  return try eliminateDead(eliminateCommon(rewriter.finish()))
 }
 
 /// Bytes that the stored transforms of a program may take: transient ones cost a tenth of a

@@ -6,6 +6,8 @@ typedef struct {
   int64_t in_channels;  // of the weights
   int64_t channels;     // that the use produces
   int transpose;        // of an input gradient: channels of the weights' input, flipped taps
+  const float *scale;   // of the filters, for each channel that the use produces or sums over
+  int scales_produced;
 } filter_source;
 
 #define CHUNK_LOW(a, b)                                                                           \
@@ -106,6 +108,8 @@ INLINE void transform_panel(const filter_source *f, int64_t n, int64_t k, int64_
   float taps[16 * 9 * 16] __attribute__((aligned(64)));
   const int64_t row = f->in_channels * 9;
   const int lanes = (int)min64(16, f->channels - n);
+  v16 scale;
+  if (f->scale && f->scales_produced) load_lanes(&scale, f->scale + n, lanes);
   for (int64_t i = 0; i < depth; i += 16) {
     const int64_t count = min64(16, depth - i);
     if (!f->transpose) load_rows(f->weights + n * row + (k + i) * 9, row, lanes, count, taps);
@@ -114,6 +118,10 @@ INLINE void transform_panel(const filter_source *f, int64_t n, int64_t k, int64_
     for (int64_t j = 0; j < count; j++) {
       v16 w[9];
       UNROLL for (int t = 0; t < 9; t++) load16(&w[t], taps + (j * 9 + t) * 16);
+      if (f->scale) {
+        if (!f->scales_produced) scale = (v16)f->scale[k + i + j];
+        UNROLL for (int t = 0; t < 9; t++) w[t] *= scale;
+      }
       transform(w, to + (i + j) * 16, plane);
     }
   }

@@ -18,6 +18,10 @@ void clat_winograd_filter_reference(const clat_winograd_args *a, int points, int
   }
   double w[9];
   load_taps(a->weights, a->transpose ? a->out.channels : a->in_channels, a->transpose, n, k, w);
+  if (a->scale) {
+    const float scale = a->scale[a->scale_axis == a->transpose ? n : k];
+    for (int t = 0; t < 9; t++) w[t] = (float)w[t] * scale;
+  }
   transform(u, w);
 }
 

@@ -159,10 +159,13 @@ typedef struct {
 /// before the first output's own; those outside the image are zero. The filters' transforms are read from `packed`; where
 /// that is NULL they are made of the OIHW weights for a block of tiles at a time, and never stored. Both give the same bits,
 /// as do units that are panels of CLAT_PANEL output channels of all images, on request: they share the work on filters.
+/// Weights that are not packed are multiplied by scale[their output channel] (scale_axis 0) or scale[their input channel]
+/// (scale_axis 1) first, if scale is not NULL.
 typedef struct {
   int32_t images, in_height, in_width, out_height, out_width, in_channels;
   int32_t pad_height, pad_width, x_stride;
-  const float *x, *packed, *weights;
+  const float *x, *packed, *weights, *scale;
+  int32_t scale_axis;
   int32_t transpose;   // of an input gradient: the weights are flipped and transposed on the way
   int32_t by_channels; // units are panels of output channels
   clat_epilogue out;

@@ -97,8 +97,17 @@ static clat_winograd_args arguments(const shape *s, int transpose) {
                               .pad_width = pad};
 }
 
-/// Filters that the kernel transforms itself give the bits of packed ones.
-static void test_transient(const shape *s, clat_winograd_args a, clat_isa isa) {
+/// Filters that the kernel transforms itself, multiplied by a scale or not, give the bits of packed
+/// ones.
+static void test_transient(const shape *s, clat_winograd_args a, int axis, clat_isa isa) {
+  if (axis >= 0) {
+    const int channels = axis ? s->in : s->out;
+    float *scale = test_floats((size_t)channels), *w = test_floats((size_t)(s->in * s->out * 9));
+    for (int i = 0; i < s->in * s->out * 9; i++)
+      w[i] = a.weights[i] * scale[axis ? i / 9 % s->in : i / 9 / s->in];
+    a.packed = pack(s, a.transpose, w, isa);
+    a.scale = scale, a.scale_axis = axis;
+  }
   const size_t count = (size_t)(s->images * a.out_height * a.out_width * a.out.y_stride);
   float *y = test_floats(count), *twin = test_floats(count);
   for (size_t i = 0; i < count; i++) y[i] = twin[i] = 0.5f; // the residual, too
@@ -155,7 +164,8 @@ static void test_convolution(const shape *s, int transpose, clat_isa isa, const 
                        .tolerance = 2e-6,
                        .spreads = 1};
   run_case(&c);
-  if (isa != CLAT_ISA_REFERENCE) test_transient(s, a, isa);
+  if (isa != CLAT_ISA_REFERENCE)
+    for (int axis = -1; axis < 2; axis++) test_transient(s, a, axis, isa);
   test_channels(s, a, isa);
   a.packed = NULL;
   test_channels(s, a, isa);

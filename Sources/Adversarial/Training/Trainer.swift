@@ -20,7 +20,8 @@ public final class Trainer {
   public let recipe: Recipe
   public let data: TrainingData
   public let session: ModelSession
-  public let directory: RunDirectory?
+  /// Gets metrics, log, selections and checkpoints; nil to keep nothing.
+  public private(set) var directory: RunDirectory?
   /// What a user should know of the weights that the run starts from.
   public private(set) var weightNotes: [String] = []
   /// Called on the thread that trains.
@@ -62,6 +63,9 @@ public final class Trainer {
     // Found out now rather than after an epoch: a plan that has no batch.
     _ = try plan(epoch: 0)
   }
+
+  /// Keeps in a folder what the run brings from here on.
+  public func keep(in directory: RunDirectory) { self.directory = directory }
 
   /// Starts from the weights that the recipe names, if it does.
   func readWeights() throws {

@@ -120,7 +120,12 @@ extension LoweringRules {
       operand = .read(target, sliced: false)
     }
     let epilogue = try ConvolutionEpilogue(lowering, channels: filters.channels, base: 2)
-    let operands = [lowering.operand(0).strided, operand] + epilogue.operands
+    var operands = [lowering.operand(0).strided, operand] + epilogue.operands
+    let scale = try FilterScale.of(lowering.attributes)
+    let scaleIndex = scale == .none ? nil : operands.count
+    if scale != .none {
+      operands.append(lowering.operand(lowering.node.operands.count - 1, sliced: false))
+    }
     let byChannels = isTransient && convolution.dividesChannels
     lowering.call(
       convolution.kernel, units: byChannels ? filters.panels : convolution.images,
@@ -133,7 +138,8 @@ extension LoweringRules {
           out_width: Int32(convolution.outWidth), in_channels: Int32(filters.depth),
           pad_height: Int32(convolution.padHeight), pad_width: Int32(convolution.padWidth),
           x_stride: at.stride(0), x: at.f32(0), packed: at.f32(isTransient ? nil : 1),
-          weights: at.f32(isTransient ? 1 : nil), transpose: filters.transpose ? 1 : 0,
+          weights: at.f32(isTransient ? 1 : nil), scale: at.f32(scaleIndex),
+          scale_axis: Int32(scale.axis ?? 0), transpose: filters.transpose ? 1 : 0,
           by_channels: byChannels ? 1 : 0, out: epilogue.argument(at)))
     }
   }

@@ -20,10 +20,14 @@ struct TrainingRun {
     check: (Trainer) throws -> Void = { _ in }, print: @escaping (String) -> Void
   ) throws {
     // What is wrong with the recipe shows before the folder exists.
-    try Failure.blaming(.badData, "recipe") { try check(Trainer(recipe, data: data)) }
+    trainer = try Failure.blaming(.badData, "recipe") {
+      let trainer = try Trainer(recipe, data: data)
+      try check(trainer)
+      return trainer
+    }
     directory = try RunDirectory.create(at: folder, recipe: recipe.text)
     if let imported = recipe.model.imported { try KeptNetwork(folder: folder).write(imported) }
-    trainer = try Trainer(recipe, data: data, directory: directory)
+    trainer.keep(in: directory)
     for note in trainer.weightNotes { Output.note("clat: \(note)") }
     log = TrainingLog(epochs: recipe.totalEpochs, print: print)
     resumedFrom = nil

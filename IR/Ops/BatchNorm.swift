@@ -211,9 +211,14 @@ extension OpRegistry {
       return [types[0]]
     },
     reference: { call in
-      let inner = call.resultTypes[0].shape.dropFirst(call.attributes.int("axis") + 1).reduce(1, *)
-      return [
-        call[0].enumerated().map { i, w in w * call[1][i / max(inner, 1) % call[1].count] }
-      ]
+      [call.types[0].scaled(call[0], by: call[1], axis: call.attributes.int("axis"))]
     })
+}
+
+extension TensorType {
+  /// Values of this type times one number for each index of an axis (reference).
+  func scaled(_ values: [Double], by scale: [Double], axis: Int) -> [Double] {
+    let inner = max(shape.dropFirst(axis + 1).reduce(1, *), 1)
+    return values.enumerated().map { i, value in value * scale[i / inner % scale.count] }
+  }
 }

@@ -138,9 +138,7 @@ public struct ConvolutionShape: Hashable, Sendable {
   /// The filters of a convolution or an input gradient with their scale (reference).
   fileprivate func scaledFilters(_ call: OpInvocation) throws -> [Double] {
     guard let axis = try FilterScale.of(call.attributes).axis else { return call[1] }
-    let scale = call[call.types.operands.count - 1]
-    let inner = filters.shape.dropFirst(axis + 1).reduce(1, *)
-    return call[1].enumerated().map { i, w in w * scale[i / inner % scale.count] }
+    return filters.scaled(call[1], by: call[call.types.operands.count - 1], axis: axis)
   }
 
   /// Calls `body(output, input, filter)` with the flat index of every multiplication's operands.

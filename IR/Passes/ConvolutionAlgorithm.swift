@@ -4,7 +4,7 @@ public enum ConvolutionUse: Sendable {
 }
 
 /// How a convolution, its input gradient or its weight gradient is computed.
-public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
+public enum ConvolutionAlgorithm: String, Sendable, AttributeChoice {
   /// An implicit matrix product over taps and channels.
   case direct
   /// Winograd's F(4x4, 3x3) (Lavin and Gray 2016): 36 products for a tile of 16 outputs instead of
@@ -14,19 +14,8 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
   case winograd2x2
 
   /// The attribute of the convolution operations and of `pack_filters`.
-  static let attribute = AttributeSpec("algorithm", .string, default: .string(direct.rawValue))
-
-  /// What an operation's attributes say.
-  ///
-  /// - Throws: IRError for a name that is none.
-  public static func of(_ attributes: Attributes) throws -> ConvolutionAlgorithm {
-    let name = attributes.string("algorithm")
-    guard let algorithm = ConvolutionAlgorithm(rawValue: name.isEmpty ? "direct" : name) else {
-      let known = allCases.map(\.rawValue).joined(separator: ", ")
-      throw IRError("attribute 'algorithm' must be one of \(known), is '\(name)'")
-    }
-    return algorithm
-  }
+  public static let attribute = AttributeSpec(
+    "algorithm", .string, default: .string(direct.rawValue))
 
   /// Outputs of a tile in each direction, of Winograd's algorithms.
   public var tileSide: Int { self == .winograd2x2 ? 2 : 4 }
@@ -71,7 +60,7 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
 }
 
 /// Where the transforms of the filters that a Winograd convolution reads come from.
-public enum FilterTransforms: String, Sendable, CaseIterable {
+public enum FilterTransforms: String, Sendable, AttributeChoice {
   /// A value of stage `weights`, four times as large as 3x3 filters and computed once for all that
   /// use it.
   case stored
@@ -80,42 +69,20 @@ public enum FilterTransforms: String, Sendable, CaseIterable {
   case transient
 
   /// The attribute of convolutions and their input gradients.
-  static let attribute = AttributeSpec("filters", .string, default: .string(stored.rawValue))
-
-  /// What an operation's attributes say.
-  ///
-  /// - Throws: IRError for a name that is none.
-  public static func of(_ attributes: Attributes) throws -> FilterTransforms {
-    let name = attributes.string("filters")
-    guard let transforms = FilterTransforms(rawValue: name.isEmpty ? "stored" : name) else {
-      let known = allCases.map(\.rawValue).joined(separator: ", ")
-      throw IRError("attribute 'filters' must be one of \(known), is '\(name)'")
-    }
-    return transforms
-  }
+  public static let attribute = AttributeSpec(
+    "filters", .string, default: .string(stored.rawValue))
 }
 
 /// Which channels of transient filters have a scale, one number each, that is multiplied in as they are
 /// read: the last operand of the convolution.
-public enum FilterScale: String, Sendable, CaseIterable {
+public enum FilterScale: String, Sendable, AttributeChoice {
   case none
   case outputs
   case inputs
 
   /// The attribute of convolutions and their input gradients.
-  static let attribute = AttributeSpec("filter_scale", .string, default: .string(none.rawValue))
-
-  /// What an operation's attributes say.
-  ///
-  /// - Throws: IRError for a name that is none.
-  public static func of(_ attributes: Attributes) throws -> FilterScale {
-    let name = attributes.string("filter_scale")
-    guard let scale = FilterScale(rawValue: name.isEmpty ? "none" : name) else {
-      let known = allCases.map(\.rawValue).joined(separator: ", ")
-      throw IRError("attribute 'filter_scale' must be one of \(known), is '\(name)'")
-    }
-    return scale
-  }
+  public static let attribute = AttributeSpec(
+    "filter_scale", .string, default: .string(none.rawValue))
 
   init(axis: Int) { self = axis == 0 ? .outputs : .inputs }
 

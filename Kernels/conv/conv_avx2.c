@@ -3,14 +3,11 @@
 #include "winograd_points.h"
 #include "winograd_strided_points.h"
 
-#include <string.h>
-
-#define ISA avx2
+#define CLAT_SIMD_AVX2
 #define TILE_ROWS 6
 #define TILE_PANELS 1
 
-#pragma clang attribute push(__attribute__((target("avx2,fma,prfchw"))), apply_to = function)
-#include "../gemm/vector.inc.h"
+#include "../team/simd.inc.h"
 
 #include "finish.inc.h"
 
@@ -37,5 +34,5 @@
 #include "winograd_pack.inc.h"
 #include "winograd_strided.inc.h"
 #include "winograd_weight_grad.inc.h"
-#pragma clang attribute pop
+CLAT_SIMD_END
 #endif

@@ -3,17 +3,11 @@
 #include "winograd_points.h"
 #include "winograd_strided_points.h"
 
-#include <immintrin.h>
-#include <string.h>
-
-#define ISA avx512
-#define MASKED_LANES
+#define CLAT_SIMD_AVX512
 #define TILE_ROWS 14
 #define TILE_PANELS 2
 
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prfchw"))), apply_to = function)
-#include "../gemm/vector.inc.h"
+#include "../team/simd.inc.h"
 
 #include "finish.inc.h"
 
@@ -44,5 +38,5 @@
 #include "winograd_pack.inc.h"
 #include "winograd_strided.inc.h"
 #include "winograd_weight_grad.inc.h"
-#pragma clang attribute pop
+CLAT_SIMD_END
 #endif

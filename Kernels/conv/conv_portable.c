@@ -2,13 +2,11 @@
 #include "winograd_points.h"
 #include "winograd_strided_points.h"
 
-#include <string.h>
-
-#define ISA portable
+#define CLAT_SIMD_PORTABLE
 #define TILE_ROWS 3
 #define TILE_PANELS 1
 
-#include "../gemm/vector.inc.h"
+#include "../team/simd.inc.h"
 
 #include "finish.inc.h"
 

@@ -5,7 +5,7 @@ INLINE void copy_taps(float *to, const float *x, const int32_t *offset, int64_t 
                       int64_t channels, int64_t stride) {
   for (int64_t t = 0; t < taps; t++, to += channels) {
     const float *from = offset[t] < 0 ? zero_row : x + offset[t] * stride;
-    if (channels == 16) *(v16u *)to = *(const v16u *)from;
+    if (channels == 16) *(vf_unaligned *)to = *(const vf_unaligned *)from;
     else
       for (int64_t c = 0; c < channels; c++) to[c] = from[c];
   }
@@ -17,7 +17,7 @@ INLINE void copy_taps_of_3(float *to, const float *x, const int32_t *offset, int
   for (int64_t t = 0; t < taps;) {
     const int64_t o = offset[t];
     if (stride == 3 && t + 2 < taps && o >= 0 && offset[t + 1] == o + 1 && offset[t + 2] == o + 2) {
-      *(v8u *)(to + t * 3) = *(const v8u *)(x + o * 3);
+      *(vf8_unaligned *)(to + t * 3) = *(const vf8_unaligned *)(x + o * 3);
       to[t * 3 + 8] = x[o * 3 + 8];
       t += 3;
     } else {

@@ -9,14 +9,14 @@ INLINE void depthwise_pixels(const clat_conv_args *a, const clat_conv_phase *pha
   const float *x = a->x + image * a->in_pixels * a->x_stride + n;
   const float *w = a->packed + phase->packed_offset + (int64_t)n * phase->taps;
   const int32_t *in = phase->in + first * phase->taps;
-  v16 sums[DEPTHWISE_PIXELS], filter, v;
-  UNROLL for (int i = 0; i < count; i++) sums[i] = (v16)0.0f;
+  vf sums[DEPTHWISE_PIXELS], filter, v;
+  UNROLL for (int i = 0; i < count; i++) sums[i] = splat(0);
   for (int64_t t = 0; t < phase->taps; t++) {
-    load16(&filter, w + t * CLAT_PANEL);
+    filter = load(w + t * CLAT_PANEL, LANES);
     UNROLL for (int i = 0; i < count; i++) {
       const int32_t from = in[i * phase->taps + t];
       if (from < 0) continue;
-      load_lanes(&v, x + (int64_t)from * a->x_stride, lanes);
+      v = load(x + (int64_t)from * a->x_stride, lanes);
       sums[i] += v * filter;
     }
   }
@@ -38,7 +38,7 @@ static void depthwise_phase(const clat_conv_args *a, const clat_conv_phase *phas
       depthwise_pixels(a, phase, image, p, 1, n, (int)min64(16, channels - n));
 }
 
-void KERNEL_NAME(conv_depthwise, ISA)(const void *args, int64_t begin, int64_t end,
+void CLAT_KERNEL(conv_depthwise)(const void *args, int64_t begin, int64_t end,
                                       void *scratch) {
   const clat_conv_args *a = args;
   (void)scratch;
@@ -49,23 +49,23 @@ void KERNEL_NAME(conv_depthwise, ISA)(const void *args, int64_t begin, int64_t e
 /// The sums of `count` taps from `tap` on over the images first ..< last, for a panel of channels.
 INLINE void depthwise_taps(const clat_conv_weight_grad_args *a, int64_t first, int64_t last,
                            int64_t tap, int count, int n, int lanes, float *partial) {
-  v16 sums[DEPTHWISE_TAPS], dy, x;
-  UNROLL for (int i = 0; i < count; i++) sums[i] = (v16)0.0f;
+  vf sums[DEPTHWISE_TAPS], dy, x;
+  UNROLL for (int i = 0; i < count; i++) sums[i] = splat(0);
   for (int64_t image = first; image < last; image++)
     for (int64_t p = 0; p < a->out_pixels; p++) {
-      load_lanes(&dy, a->dy + (image * a->out_pixels + p) * a->dy_stride + n, lanes);
+      dy = load(a->dy + (image * a->out_pixels + p) * a->dy_stride + n, lanes);
       UNROLL for (int i = 0; i < count; i++) {
         const int32_t from = a->in[p * a->taps + tap + i];
         if (from < 0) continue;
-        load_lanes(&x, a->x + (image * a->in_pixels + from) * a->x_stride + n, lanes);
+        x = load(a->x + (image * a->in_pixels + from) * a->x_stride + n, lanes);
         sums[i] += x * dy;
       }
     }
   UNROLL for (int i = 0; i < count; i++)
-    store_lanes(partial + (tap + i) * a->out_channels + n, sums + i, lanes);
+    store(partial + (tap + i) * a->out_channels + n, sums[i], lanes);
 }
 
-void KERNEL_NAME(conv_depthwise_weight_grad, ISA)(const void *args, int64_t begin, int64_t end,
+void CLAT_KERNEL(conv_depthwise_weight_grad)(const void *args, int64_t begin, int64_t end,
                                                   void *scratch) {
   const clat_conv_weight_grad_args *a = args;
   (void)scratch;

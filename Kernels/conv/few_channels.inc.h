@@ -32,7 +32,7 @@ static int is_plain(const clat_epilogue *e) {
 static void finish_few(const clat_epilogue *e, const float *sums, const int32_t *out, int64_t first,
                        int64_t rows) {
   for (int64_t i = 0; i < rows; i++) {
-    v16 sum = (v16)0.0f;
+    vf sum = splat(0);
     for (int n = 0; n < e->channels; n++) sum[n] = sums[i * e->channels + n];
     finish_panel(e, first + out[i], 0, e->channels, &sum);
   }

@@ -1,23 +1,21 @@
 // The epilogue of one pixel, shared by the ways to sum it.
 
-/// Bias, residual, ReLU or mask, residual at the last, and the store, of one pixel's `lanes` channels from channel n on.
-INLINE void finish_panel(const clat_epilogue *e, int64_t pixel, int n, int lanes, v16 *sums) {
+/// Bias, residual, ReLU or mask, residual at the last, and the store, of one pixel's `lanes` channels
+/// from channel n on.
+INLINE void finish_panel(const clat_epilogue *e, int64_t pixel, int n, int lanes, vf *sums) {
   const int64_t bit_bytes = (e->channels + 7) / 8;
-  v16 s = *sums, t;
-  if (e->bias) {
-    load_lanes(&t, e->bias + n, lanes);
-    s += t;
-  }
-  if (e->residual) load_lanes(&t, e->residual + pixel * e->residual_stride + n, lanes);
+  vf s = *sums, t;
+  if (e->bias) s += load(e->bias + n, lanes);
+  if (e->residual) t = load(e->residual + pixel * e->residual_stride + n, lanes);
   if (e->residual && !e->residual_last) s += t;
   if (e->relu) {
-    const uint32_t bits = relu16(&s);
-    if (e->relu_bits) store_bits(e->relu_bits + pixel * bit_bytes + (n >> 3), bits, lanes);
+    if (e->relu_bits) store_mask(e->relu_bits + pixel * bit_bytes + (n >> 3), s > 0, lanes);
+    s = blend(s <= 0, splat(0), s); // not where above zero, which would hide a NaN
   } else if (e->mask_bits) {
-    select16(&s, load_bits(e->mask_bits + pixel * bit_bytes + (n >> 3), lanes));
+    s = blend(load_mask(e->mask_bits + pixel * bit_bytes + (n >> 3), lanes), s, splat(0));
   }
   if (e->residual && e->residual_last) s += t;
-  store_lanes(e->y + pixel * e->y_stride + n, &s, lanes);
+  store(e->y + pixel * e->y_stride + n, s, lanes);
 }
 
 /// The epilogue with `pixels` pixels skipped.
@@ -61,11 +59,11 @@ INLINE clat_epilogue skip_pixels(const clat_epilogue *e, int64_t pixels) {
   }
 
 /// The epilogue of a tile whose sums are still in the registers acc[R][P]; `pixel` is that of row i.
-#define FINISH_TILE(R, P, epilogue, channel, pixel)                                             \
-  do {                                                                                          \
-    const int n = channel;                                                                      \
+#define FINISH_TILE(R, P, epilogue, channel, pixel)                                              \
+  do {                                                                                           \
+    const int n = channel;                                                                       \
     FINISH_USUAL(epilogue, UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) \
-                     finish_panel(usual, pixel, n + p * 16, 16, &acc[i][p]));                   \
+                     finish_panel(usual, pixel, n + p * 16, 16, &acc[i][p]));                    \
   } while (0)
 
 INLINE void finish_usual_sums(const clat_epilogue *e, const float *sums, const int64_t *pixel, int rows,
@@ -73,8 +71,7 @@ INLINE void finish_usual_sums(const clat_epilogue *e, const float *sums, const i
   for (int i = 0; i < rows; i++)
     for (int p = 0; p < panels; p++) {
       const int lanes = e->channels - n - p * 16;
-      v16 s;
-      load16(&s, sums + (i * panels + p) * 16);
+      vf s = load(sums + (i * panels + p) * 16, LANES);
       if (lanes >= 16) finish_panel(e, pixel[i], n + p * 16, 16, &s);
       else finish_panel(e, pixel[i], n + p * 16, lanes, &s);
     }

@@ -129,7 +129,7 @@ INLINE void finish_empty(const clat_conv_args *a, const clat_epilogue *e, int64_
     const int32_t start = at[i], *out = ph->out;
     do {
       for (int n = 0; n < e->channels; n += 16) {
-        v16 zero = (v16)0.0f;
+        vf zero = splat(0);
         const int lanes = e->channels - n;
         if (lanes >= 16) finish_panel(e, first + out[at[i]], n, 16, &zero);
         else finish_panel(e, first + out[at[i]], n, lanes, &zero);
@@ -187,7 +187,7 @@ static void gather_phase(const clat_conv_args *a, const clat_conv_phase *phase, 
   }
 }
 
-void KERNEL_NAME(conv_gather, ISA)(const void *args, int64_t begin, int64_t end, void *scratch) {
+void CLAT_KERNEL(conv_gather)(const void *args, int64_t begin, int64_t end, void *scratch) {
   const clat_conv_args *a = args;
   int empty = 0, large = a->phases > PHASES; // strides beyond 8, kernels beyond 68 by 68
   for (int i = 0; i < a->phases; i++) {

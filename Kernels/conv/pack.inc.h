@@ -16,7 +16,7 @@ static void pack_panel(const clat_conv_pack_args *a, const clat_conv_phase *phas
     }
 }
 
-void KERNEL_NAME(conv_pack, ISA)(const void *args, int64_t begin, int64_t end, void *scratch) {
+void CLAT_KERNEL(conv_pack)(const void *args, int64_t begin, int64_t end, void *scratch) {
   const clat_conv_pack_args *a = args;
   const int channels = a->transpose ? a->in_channels : a->out_channels;
   const int panels = (channels + CLAT_PANEL - 1) / CLAT_PANEL;

@@ -76,10 +76,7 @@ static void copy_rows(const clat_conv_args *a, const slide_plan *s, const float 
     const int lanes = (int)min64(SLIDE_BLOCK, a->in_channels - c);
     for (int64_t i = 0; i < pixels; i++) {
       const float *from = map[i] < 0 ? zero_row : x + (int64_t)map[i] * a->x_stride + c;
-      v16 v;
-      if (lanes == 16) load16(&v, from);
-      else load_lanes(&v, from, lanes);
-      store16(to + i * SLIDE_BLOCK, &v);
+      store(to + i * SLIDE_BLOCK, load(from, lanes), LANES);
     }
   }
 }
@@ -108,8 +105,7 @@ INLINE void finish_row(const clat_epilogue *e, const float *sums, const int32_t 
                        int64_t first, int64_t wide, int64_t n) {
   const int lanes = (int)min64(16, e->channels - n);
   for (int64_t j = 0; j < wide; j++) {
-    v16 sum;
-    load16(&sum, sums + j * 16);
+    vf sum = load(sums + j * 16, LANES);
     if (lanes == 16) finish_panel(e, first + out[j], (int)n, 16, &sum);
     else finish_panel(e, first + out[j], (int)n, lanes, &sum);
   }

@@ -27,10 +27,7 @@ static void pack_dy(const grad_block *g) {
     const int lanes = (int)min64(16, g->channels - n);
     float *to = g->dy + n / width * width * g->count + n % width;
     for (int64_t q = 0; q < g->count; q++) {
-      v16 v;
-      if (lanes == 16) load16(&v, from + q * a->dy_stride + n);
-      else load_lanes(&v, from + q * a->dy_stride + n, lanes);
-      store16(to + q * width, &v);
+      store(to + q * width, load(from + q * a->dy_stride + n, lanes), LANES);
     }
   }
 }
@@ -145,7 +142,7 @@ static void grad_job(const clat_conv_weight_grad_args *a, int64_t job, char *scr
   }
 }
 
-void KERNEL_NAME(conv_weight_grad, ISA)(const void *args, int64_t begin, int64_t end,
+void CLAT_KERNEL(conv_weight_grad)(const void *args, int64_t begin, int64_t end,
                                         void *scratch) {
   for (int64_t job = begin; job < end; job++) grad_job(args, job, scratch);
 }

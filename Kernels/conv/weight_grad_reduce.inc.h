@@ -9,12 +9,12 @@ static void reduce_tile(const clat_conv_weight_grad_reduce_args *a, int64_t o, i
   for (int64_t t = 0; t < a->taps; t++)
     for (int64_t k = 0; k < depth; k++) {
       const float *from = a->partial + (t * a->in_channels + c + k) * a->out_channels + o;
-      v16 sum = (v16)0.0f, v;
+      vf sum = splat(0), v;
       for (int64_t chunk = 0; chunk < a->chunks; chunk++) {
-        load_lanes(&v, from + chunk * rows * a->out_channels, lanes);
+        v = load(from + chunk * rows * a->out_channels, lanes);
         sum += v;
       }
-      store16(tile + (k * a->taps + t) * 16, &sum);
+      store(tile + (k * a->taps + t) * 16, sum, LANES);
     }
   for (int lane = 0; lane < lanes; lane++) {
     float *to = a->dw + ((o + lane) * a->in_channels + c) * a->taps;
@@ -22,7 +22,7 @@ static void reduce_tile(const clat_conv_weight_grad_reduce_args *a, int64_t o, i
   }
 }
 
-void KERNEL_NAME(conv_weight_grad_reduce, ISA)(const void *args, int64_t begin, int64_t end,
+void CLAT_KERNEL(conv_weight_grad_reduce)(const void *args, int64_t begin, int64_t end,
                                                void *scratch) {
   const clat_conv_weight_grad_reduce_args *a = args;
   const int64_t depth = max64(1, REDUCE_FLOATS / 16 / a->taps);

@@ -196,7 +196,7 @@ static void multiply_tiles(const winograd_block *g, int64_t count, int n, int pa
 
 /// The epilogue of a tile's outputs, `step` pixels apart, the first of which is t's.
 INLINE void finish_outputs(const clat_epilogue *e, const clat_winograd_args *a, winograd_tile t,
-                           int64_t side, int64_t step, int channel, v16 *y) {
+                           int64_t side, int64_t step, int channel, vf *y) {
   const int lanes = (int)min64(16, e->channels - channel);
   const int64_t first = (t.image * a->out_height + t.y) * a->out_width + t.x,
                 down = step * a->out_width;

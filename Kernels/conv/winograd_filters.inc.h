@@ -24,30 +24,30 @@ typedef struct {
   __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
 
 /// Sixteen rows to sixteen columns.
-INLINE void transpose_rows(const v16 *row, v16 *column) {
-  v16 quad[4][4]; // [rows / 4][c]: columns c, c + 4, c + 8 and c + 12 of four rows
+INLINE void transpose_rows(const vf *row, vf *column) {
+  vf quad[4][4]; // [rows / 4][c]: columns c, c + 4, c + 8 and c + 12 of four rows
   UNROLL for (int q = 0; q < 4; q++) {
-    const v16 *r = row + q * 4;
-    const v16 a = CHUNK_LOW(r[0], r[1]), b = CHUNK_LOW(r[2], r[3]);
-    const v16 c = CHUNK_HIGH(r[0], r[1]), d = CHUNK_HIGH(r[2], r[3]);
+    const vf *r = row + q * 4;
+    const vf a = CHUNK_LOW(r[0], r[1]), b = CHUNK_LOW(r[2], r[3]);
+    const vf c = CHUNK_HIGH(r[0], r[1]), d = CHUNK_HIGH(r[2], r[3]);
     quad[q][0] = PAIR_LOW(a, b), quad[q][1] = PAIR_HIGH(a, b);
     quad[q][2] = PAIR_LOW(c, d), quad[q][3] = PAIR_HIGH(c, d);
   }
   UNROLL for (int c = 0; c < 4; c++) {
-    const v16 even_low = EVEN_QUADS(quad[0][c], quad[1][c]);
-    const v16 even_high = EVEN_QUADS(quad[2][c], quad[3][c]);
-    const v16 odd_low = ODD_QUADS(quad[0][c], quad[1][c]);
-    const v16 odd_high = ODD_QUADS(quad[2][c], quad[3][c]);
+    const vf even_low = EVEN_QUADS(quad[0][c], quad[1][c]);
+    const vf even_high = EVEN_QUADS(quad[2][c], quad[3][c]);
+    const vf odd_low = ODD_QUADS(quad[0][c], quad[1][c]);
+    const vf odd_high = ODD_QUADS(quad[2][c], quad[3][c]);
     column[c] = EVEN_QUADS(even_low, even_high), column[8 + c] = ODD_QUADS(even_low, even_high);
     column[4 + c] = EVEN_QUADS(odd_low, odd_high), column[12 + c] = ODD_QUADS(odd_low, odd_high);
   }
 }
 
 /// Of 48 floats in order every third, from each of the first three on.
-INLINE void split_thirds(const v16 *x, v16 *to) {
-  const v16 a = __builtin_shufflevector(x[0], x[1], 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 0, 0, 0, 0, 0);
-  const v16 b = __builtin_shufflevector(x[0], x[1], 1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 0, 0, 0, 0, 0);
-  const v16 c = __builtin_shufflevector(x[0], x[1], 2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 0, 0, 0, 0, 0, 0);
+INLINE void split_thirds(const vf *x, vf *to) {
+  const vf a = __builtin_shufflevector(x[0], x[1], 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 0, 0, 0, 0, 0);
+  const vf b = __builtin_shufflevector(x[0], x[1], 1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 0, 0, 0, 0, 0);
+  const vf c = __builtin_shufflevector(x[0], x[1], 2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 0, 0, 0, 0, 0, 0);
   to[0] = __builtin_shufflevector(a, x[2], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17, 20, 23, 26, 29);
   to[1] = __builtin_shufflevector(b, x[2], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 18, 21, 24, 27, 30);
   to[2] = __builtin_shufflevector(c, x[2], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 19, 22, 25, 28, 31);
@@ -55,51 +55,51 @@ INLINE void split_thirds(const v16 *x, v16 *to) {
 
 /// Sixteen filters of nine taps each, side by side, to taps of sixteen lanes: every third of every
 /// third float.
-INLINE void split_taps(const v16 *x, float *taps) {
-  v16 third[3][3], tap[3]; // [which of three][part]
+INLINE void split_taps(const vf *x, float *taps) {
+  vf third[3][3], tap[3]; // [which of three][part]
   UNROLL for (int part = 0; part < 3; part++) {
-    v16 to[3];
+    vf to[3];
     split_thirds(x + part * 3, to);
     UNROLL for (int i = 0; i < 3; i++) third[i][part] = to[i];
   }
   UNROLL for (int i = 0; i < 3; i++) {
     split_thirds(third[i], tap);
-    UNROLL for (int j = 0; j < 3; j++) store16(taps + (8 - i - 3 * j) * 16, &tap[j]);
+    UNROLL for (int j = 0; j < 3; j++) store(taps + (8 - i - 3 * j) * 16, tap[j], LANES);
   }
 }
 
 /// Lanes are rows of the weights; their next `depth` filters lie side by side.
 INLINE void load_rows(const float *weights, int64_t row, int lanes, int64_t depth, float *taps) {
   for (int64_t at = 0; at < depth * 9; at += 16) {
-    v16 rows[16], columns[16];
+    vf rows[16], columns[16];
     if (lanes == 16 && depth * 9 - at >= 16) {
-      UNROLL for (int i = 0; i < 16; i++) load16(&rows[i], weights + i * row + at);
+      UNROLL for (int i = 0; i < 16; i++) rows[i] = load(weights + i * row + at, LANES);
     } else {
       for (int i = 0; i < 16; i++) {
-        rows[i] = (v16)0.0f;
-        if (i < lanes) load_lanes(&rows[i], weights + i * row + at, (int)min64(16, depth * 9 - at));
+        rows[i] = splat(0);
+        if (i < lanes) rows[i] = load(weights + i * row + at, (int)min64(16, depth * 9 - at));
       }
     }
     transpose_rows(rows, columns);
-    UNROLL for (int i = 0; i < 16; i++) store16(taps + (at + i) * 16, &columns[i]);
+    UNROLL for (int i = 0; i < 16; i++) store(taps + (at + i) * 16, columns[i], LANES);
   }
 }
 
 /// Lanes are side by side; the next `depth` filters are in the next rows.
 INLINE void load_columns(const float *weights, int64_t row, int lanes, int64_t depth, float *taps) {
   for (int64_t k = 0; k < depth; k++) {
-    v16 x[9];
+    vf x[9];
     for (int i = 0; i < 9; i++) {
-      x[i] = (v16)0.0f;
+      x[i] = splat(0);
       const int64_t rest = lanes * 9 - i * 16;
-      if (rest > 0) load_lanes(&x[i], weights + k * row + i * 16, (int)min64(16, rest));
+      if (rest > 0) x[i] = load(weights + k * row + i * 16, (int)min64(16, rest));
     }
     split_taps(x, taps + k * 9 * 16);
   }
 }
 
 /// Stores the transforms of a filter's taps w[9], `plane` floats from a point to the next.
-typedef void filter_transform(const v16 *w, float *to, int64_t plane);
+typedef void filter_transform(const vf *w, float *to, int64_t plane);
 
 /// Transforms of the panel from channel n on, inputs k ..< k + depth: sixteen lanes an input,
 /// zero beyond the channels, and the next point `plane` floats behind.
@@ -108,18 +108,18 @@ INLINE void transform_panel(const filter_source *f, int64_t n, int64_t k, int64_
   float taps[16 * 9 * 16] __attribute__((aligned(64)));
   const int64_t row = f->in_channels * 9;
   const int lanes = (int)min64(16, f->channels - n);
-  v16 scale;
-  if (f->scale && f->scales_produced) load_lanes(&scale, f->scale + n, lanes);
+  vf scale;
+  if (f->scale && f->scales_produced) scale = load(f->scale + n, lanes);
   for (int64_t i = 0; i < depth; i += 16) {
     const int64_t count = min64(16, depth - i);
     if (!f->transpose) load_rows(f->weights + n * row + (k + i) * 9, row, lanes, count, taps);
     else if (lanes == 16) load_columns(f->weights + (k + i) * row + n * 9, row, 16, count, taps);
     else load_columns(f->weights + (k + i) * row + n * 9, row, lanes, count, taps);
     for (int64_t j = 0; j < count; j++) {
-      v16 w[9];
-      UNROLL for (int t = 0; t < 9; t++) load16(&w[t], taps + (j * 9 + t) * 16);
+      vf w[9];
+      UNROLL for (int t = 0; t < 9; t++) w[t] = load(taps + (j * 9 + t) * 16, LANES);
       if (f->scale) {
-        if (!f->scales_produced) scale = (v16)f->scale[k + i + j];
+        if (!f->scales_produced) scale = splat(f->scale[k + i + j]);
         UNROLL for (int t = 0; t < 9; t++) w[t] *= scale;
       }
       transform(w, to + (i + j) * 16, plane);
@@ -127,10 +127,10 @@ INLINE void transform_panel(const filter_source *f, int64_t n, int64_t k, int64_
   }
 }
 
-INLINE void transform_strided_filter(const v16 *w, float *to, int64_t plane) {
-  v16 u[CLAT_WINOGRAD_POINTS];
-  STRIDED_FILTERS(v16, u, w);
-  UNROLL for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) store16(to + i * plane, &u[i]);
+INLINE void transform_strided_filter(const vf *w, float *to, int64_t plane) {
+  vf u[CLAT_WINOGRAD_POINTS];
+  STRIDED_FILTERS(vf, u, w);
+  UNROLL for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) store(to + i * plane, u[i], LANES);
 }
 
 typedef void panel_transform(const filter_source *f, int64_t n, int64_t k, int64_t depth, float *to,

@@ -12,18 +12,18 @@ static void pack_transforms(const clat_winograd_pack_args *a, int64_t begin, int
               a->packed + panel * points * depth * CLAT_PANEL, depth * CLAT_PANEL);
 }
 
-void KERNEL_NAME(winograd_pack, ISA)(const void *args, int64_t begin, int64_t end, void *scratch) {
+void CLAT_KERNEL(winograd_pack)(const void *args, int64_t begin, int64_t end, void *scratch) {
   (void)scratch;
   pack_transforms(args, begin, end, CLAT_WINOGRAD_POINTS, transform_panel_4);
 }
 
-void KERNEL_NAME(winograd_2x2_pack, ISA)(const void *args, int64_t begin, int64_t end,
+void CLAT_KERNEL(winograd_2x2_pack)(const void *args, int64_t begin, int64_t end,
                                          void *scratch) {
   (void)scratch;
   pack_transforms(args, begin, end, CLAT_WINOGRAD_2X2_POINTS, transform_panel_2);
 }
 
-void KERNEL_NAME(winograd_strided_pack, ISA)(const void *args, int64_t begin, int64_t end,
+void CLAT_KERNEL(winograd_strided_pack)(const void *args, int64_t begin, int64_t end,
                                              void *scratch) {
   (void)scratch;
   pack_transforms(args, begin, end, CLAT_WINOGRAD_POINTS, transform_panel_strided);

@@ -7,31 +7,31 @@
 #define SIDED(name) SIDED__(name, SIDE)
 
 /// V = B^T d B; load(v, r, c) loads the input in row r and column c.
-#define TRANSFORM_INPUT(to, plane, load)                                                     \
-  do {                                                                                       \
-    v16 half[SEEN * SEEN], d[SEEN];                                                          \
-    UNROLL for (int c = 0; c < SEEN; c++) {                                                  \
-      UNROLL for (int r = 0; r < SEEN; r++) load(&d[r], r, c);                               \
-      SIDED(WINOGRAD_INPUT)(v16, d, d, 1);                                                   \
-      UNROLL for (int r = 0; r < SEEN; r++) half[r * SEEN + c] = d[r];                       \
-    }                                                                                        \
-    UNROLL for (int r = 0; r < SEEN; r++) {                                                  \
-      SIDED(WINOGRAD_INPUT)(v16, d, half + r * SEEN, 1);                                     \
-      UNROLL for (int c = 0; c < SEEN; c++) store16((to) + (r * SEEN + c) * (plane), &d[c]); \
-    }                                                                                        \
+#define TRANSFORM_INPUT(to, plane, load)                                                         \
+  do {                                                                                           \
+    vf half[SEEN * SEEN], d[SEEN];                                                               \
+    UNROLL for (int c = 0; c < SEEN; c++) {                                                      \
+      UNROLL for (int r = 0; r < SEEN; r++) load(&d[r], r, c);                                   \
+      SIDED(WINOGRAD_INPUT)(vf, d, d, 1);                                                        \
+      UNROLL for (int r = 0; r < SEEN; r++) half[r * SEEN + c] = d[r];                           \
+    }                                                                                            \
+    UNROLL for (int r = 0; r < SEEN; r++) {                                                      \
+      SIDED(WINOGRAD_INPUT)(vf, d, half + r * SEEN, 1);                                          \
+      UNROLL for (int c = 0; c < SEEN; c++) store((to) + (r * SEEN + c) * (plane), d[c], LANES); \
+    }                                                                                            \
   } while (0)
 
 /// A tile inside the image: its inputs lie at constant distances.
 static void SIDED(transform_inside)(const float *x, int64_t row, int64_t column, int64_t channels,
                                     float *to, int64_t plane) {
-#define LOAD_INSIDE(v, r, c) load16(v, x + (r) * row + (c) * column + k)
+#define LOAD_INSIDE(v, r, c) *(v) = load(x + (r) * row + (c) * column + k, LANES)
   for (int64_t k = 0; k < channels; k += 16) TRANSFORM_INPUT(to + k, plane, LOAD_INSIDE);
 #undef LOAD_INSIDE
 }
 
 static void SIDED(transform_border)(const float *const *x, int64_t channels, float *to,
                                     int64_t plane) {
-#define LOAD_BORDER(v, r, c) load_lanes(v, x[(r) * SEEN + (c)] + k, lanes)
+#define LOAD_BORDER(v, r, c) *(v) = load(x[(r) * SEEN + (c)] + k, lanes)
   int64_t k = 0;
   for (; k + 16 <= channels; k += 16) {
     enum { lanes = 16 };
@@ -67,15 +67,15 @@ static void SIDED(transform_tile)(const winograd_grid *g, int64_t index, int64_t
 #undef TRANSFORM_INPUT
 
 /// U = G w G^T of a filter's nine taps, stored `plane` floats apart.
-INLINE void SIDED(transform_filter)(const v16 *w, float *to, int64_t plane) {
-  v16 half[SEEN * 3], u[SEEN];
+INLINE void SIDED(transform_filter)(const vf *w, float *to, int64_t plane) {
+  vf half[SEEN * 3], u[SEEN];
   UNROLL for (int c = 0; c < 3; c++) {
-    SIDED(WINOGRAD_FILTER)(v16, u, w + c, 3);
+    SIDED(WINOGRAD_FILTER)(vf, u, w + c, 3);
     UNROLL for (int r = 0; r < SEEN; r++) half[r * 3 + c] = u[r];
   }
   UNROLL for (int r = 0; r < SEEN; r++) {
-    SIDED(WINOGRAD_FILTER)(v16, u, half + r * 3, 1);
-    UNROLL for (int c = 0; c < SEEN; c++) store16(to + (r * SEEN + c) * plane, &u[c]);
+    SIDED(WINOGRAD_FILTER)(vf, u, half + r * 3, 1);
+    UNROLL for (int c = 0; c < SEEN; c++) store(to + (r * SEEN + c) * plane, u[c], LANES);
   }
 }
 
@@ -85,15 +85,15 @@ static void SIDED(transform_panel)(const filter_source *f, int64_t n, int64_t k,
 }
 
 /// Y = A^T m A.
-INLINE void SIDED(transform_output)(v16 *y, const float *m, int64_t plane) {
-  v16 half[SIDE * SEEN], column[SEEN];
+INLINE void SIDED(transform_output)(vf *y, const float *m, int64_t plane) {
+  vf half[SIDE * SEEN], column[SEEN];
   UNROLL for (int c = 0; c < SEEN; c++) {
-    UNROLL for (int r = 0; r < SEEN; r++) load16(&column[r], m + (r * SEEN + c) * plane);
-    SIDED(WINOGRAD_OUTPUT)(v16, column, column, 1);
+    UNROLL for (int r = 0; r < SEEN; r++) column[r] = load(m + (r * SEEN + c) * plane, LANES);
+    SIDED(WINOGRAD_OUTPUT)(vf, column, column, 1);
     UNROLL for (int r = 0; r < SIDE; r++) half[r * SEEN + c] = column[r];
   }
   UNROLL for (int r = 0; r < SIDE; r++)
-      SIDED(WINOGRAD_OUTPUT)(v16, y + r * SIDE, half + r * SEEN, 1);
+      SIDED(WINOGRAD_OUTPUT)(vf, y + r * SIDE, half + r * SEEN, 1);
 }
 
 static void SIDED(transform_inputs)(const winograd_block *g, int64_t index, int64_t k) {
@@ -105,7 +105,7 @@ INLINE void SIDED(finish_tiles)(const clat_epilogue *e, const winograd_block *g,
                                 int n, int panels) {
   for (int64_t i = 0; i < count; i++)
     for (int p = 0; p < panels; p++) {
-      v16 y[SIDE * SIDE];
+      vf y[SIDE * SIDE];
       SIDED(transform_output)(y, g->sums + (i * panels + p) * 16, sum_offset(g, 1, 1));
       finish_outputs(e, g->a, block_tile(g, i), SIDE, 1, n + p * 16, y);
     }

@@ -31,15 +31,15 @@ static void transform_strided(const float *from, const int64_t *in, int64_t k, i
   const char *zeros = (const char *)from;
   to -= k;
 #define LOAD_STRIDED(v, r, c) \
-  load_lanes(v, (const float *)(zeros + in[(r) * 9 + (c)]) + k, lanes)
-#define STORE_STRIDED(i, v) store16(to + k + product_offset(plane, row, index, i), v)
+  *(v) = load((const float *)(zeros + in[(r) * 9 + (c)]) + k, lanes)
+#define STORE_STRIDED(i, v) store(to + k + product_offset(plane, row, index, i), *(v), LANES)
   for (; k + 16 <= end; k += 16) {
     enum { lanes = 16 };
-    STRIDED_INPUTS(v16, LOAD_STRIDED, STORE_STRIDED);
+    STRIDED_INPUTS(vf, LOAD_STRIDED, STORE_STRIDED);
   }
   if (k < end) {
     const int lanes = (int)(end - k);
-    STRIDED_INPUTS(v16, LOAD_STRIDED, STORE_STRIDED);
+    STRIDED_INPUTS(vf, LOAD_STRIDED, STORE_STRIDED);
   }
 #undef LOAD_STRIDED
 #undef STORE_STRIDED
@@ -60,19 +60,19 @@ static void transform_gradient(const winograd_block *g, int64_t index, int64_t k
   transform_part(g, index, k, 1);
 }
 
-#define LOAD_PRODUCT(v, i) load16(v, sums + product_offset(plane, row, tile, i))
+#define LOAD_PRODUCT(v, i) *(v) = load(sums + product_offset(plane, row, tile, i), LANES)
 
 /// A tile's 4x4 outputs.
 INLINE void finish_forward_tile(const clat_epilogue *e, const winograd_block *g, const float *sums,
                                 int64_t row, int64_t tile, int channel) {
   const int64_t plane = g->sum_tiles * TILE_PANELS * 16;
-  v16 y[16], part[16];
-  STRIDED_OUTPUT_SQUARE(v16, y, LOAD_PRODUCT);
-  STRIDED_OUTPUT_DOWN(v16, part, LOAD_PRODUCT);
+  vf y[16], part[16];
+  STRIDED_OUTPUT_SQUARE(vf, y, LOAD_PRODUCT);
+  STRIDED_OUTPUT_DOWN(vf, part, LOAD_PRODUCT);
   UNROLL for (int i = 0; i < 16; i++) y[i] += part[i];
-  STRIDED_OUTPUT_ACROSS(v16, part, LOAD_PRODUCT);
+  STRIDED_OUTPUT_ACROSS(vf, part, LOAD_PRODUCT);
   UNROLL for (int i = 0; i < 16; i++) y[i] += part[i];
-  STRIDED_OUTPUT_PLAIN(v16, part, LOAD_PRODUCT);
+  STRIDED_OUTPUT_PLAIN(vf, part, LOAD_PRODUCT);
   UNROLL for (int i = 0; i < 16; i++) y[i] += part[i];
   finish_outputs(e, g->a, block_tile(g, tile), 4, 1, channel, y);
 }
@@ -82,11 +82,11 @@ INLINE void finish_gradient_tile(const clat_epilogue *e, const winograd_block *g
                                  int64_t row, int64_t tile, int channel) {
   const int64_t plane = g->sum_tiles * TILE_PANELS * 16;
   const winograd_tile t = block_tile(g, tile);
-  v16 y[4][16];
-  STRIDED_OUTPUT_SQUARE(v16, y[0], LOAD_PRODUCT);
-  STRIDED_OUTPUT_DOWN(v16, y[1], LOAD_PRODUCT);
-  STRIDED_OUTPUT_ACROSS(v16, y[2], LOAD_PRODUCT);
-  STRIDED_OUTPUT_PLAIN(v16, y[3], LOAD_PRODUCT);
+  vf y[4][16];
+  STRIDED_OUTPUT_SQUARE(vf, y[0], LOAD_PRODUCT);
+  STRIDED_OUTPUT_DOWN(vf, y[1], LOAD_PRODUCT);
+  STRIDED_OUTPUT_ACROSS(vf, y[2], LOAD_PRODUCT);
+  STRIDED_OUTPUT_PLAIN(vf, y[3], LOAD_PRODUCT);
   for (int i = 0; i < 4; i++) {
     const winograd_tile quarter = {t.image, t.y + (i / 2 ^ (g->a->pad_height & 1)),
                                    t.x + (i % 2 ^ (g->a->pad_width & 1))};
@@ -96,13 +96,13 @@ INLINE void finish_gradient_tile(const clat_epilogue *e, const winograd_block *g
 
 #undef LOAD_PRODUCT
 
-#define FINISH_TILES(direction)                                                               \
-  static void finish_##direction(const winograd_block *g, int64_t count, int n, int panels) { \
-    FINISH_USUAL(&g->a->out, {                                                                \
-      for (int64_t tile = 0; tile < count; tile++)                                            \
-        for (int p = 0; p < panels; p++)                                                      \
+#define FINISH_TILES(direction)                                                                 \
+  static void finish_##direction(const winograd_block *g, int64_t count, int n, int panels) {   \
+    FINISH_USUAL(&g->a->out, {                                                                  \
+      for (int64_t tile = 0; tile < count; tile++)                                              \
+        for (int p = 0; p < panels; p++)                                                        \
           finish_##direction##_tile(usual, g, g->sums + p * 16, panels * 16, tile, n + p * 16); \
-    });                                                                                       \
+    });                                                                                         \
   }
 
 FINISH_TILES(forward)
@@ -111,7 +111,7 @@ FINISH_TILES(gradient)
 static const uint8_t strided_rows[CLAT_WINOGRAD_POINTS] = {
     [0 ... STRIDED_SQUARE - 1] = 1, [STRIDED_SQUARE ... 34] = 4, [35] = 16};
 
-void KERNEL_NAME(winograd_strided, ISA)(const void *args, int64_t begin, int64_t end,
+void CLAT_KERNEL(winograd_strided)(const void *args, int64_t begin, int64_t end,
                                         void *scratch) {
   static const winograd_algorithm algorithm = {
       4, 42, CLAT_WINOGRAD_POINTS, STRIDED_PRODUCTS, strided_rows, transform_forward,
@@ -119,7 +119,7 @@ void KERNEL_NAME(winograd_strided, ISA)(const void *args, int64_t begin, int64_t
   run_blocks(&algorithm, args, begin, end, scratch);
 }
 
-void KERNEL_NAME(winograd_strided_grad, ISA)(const void *args, int64_t begin, int64_t end,
+void CLAT_KERNEL(winograd_strided_grad)(const void *args, int64_t begin, int64_t end,
                                              void *scratch) {
   static const winograd_algorithm algorithm = {
       8, 42, CLAT_WINOGRAD_POINTS, STRIDED_PRODUCTS, strided_rows, transform_gradient,

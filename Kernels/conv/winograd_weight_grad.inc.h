@@ -40,35 +40,35 @@ INLINE grad_tile locate_grad(const winograd_product *g, int64_t tile, int64_t n)
                      a->dy_stride, a->out_height - t.y, a->out_width - t.x};
 }
 
-INLINE void load_grad(const grad_tile *t, int r, int c, int lanes, v16 *y) {
-  *y = (v16)0.0f;
-  if (r < t->rows && c < t->columns) load_lanes(y, t->dy + r * t->row + c * t->column, lanes);
+INLINE void load_grad(const grad_tile *t, int r, int c, int lanes, vf *y) {
+  *y = splat(0);
+  if (r < t->rows && c < t->columns) *y = load(t->dy + r * t->row + c * t->column, lanes);
 }
 
 INLINE void transform_grad_4(const winograd_product *g, const grad_tile *t, int64_t tile, int lanes,
                              float *to) {
   const int64_t plane = g->tiles * g->grad_row + 16;
-  v16 half[24], d[6];
+  vf half[24], d[6];
   to += tile * g->grad_row;
   UNROLL for (int c = 0; c < 4; c++) {
     UNROLL for (int r = 0; r < 4; r++) load_grad(t, r, c, lanes, &d[r]);
-    WINOGRAD_OUTPUT_GRAD(v16, d, d, 1);
+    WINOGRAD_OUTPUT_GRAD(vf, d, d, 1);
     UNROLL for (int r = 0; r < 6; r++) half[r * 4 + c] = d[r];
   }
   UNROLL for (int r = 0; r < 6; r++) {
-    WINOGRAD_OUTPUT_GRAD(v16, d, half + r * 4, 1);
-    UNROLL for (int c = 0; c < 6; c++) store16(to + (r * 6 + c) * plane, &d[c]);
+    WINOGRAD_OUTPUT_GRAD(vf, d, half + r * 4, 1);
+    UNROLL for (int c = 0; c < 6; c++) store(to + (r * 6 + c) * plane, d[c], LANES);
   }
 }
 
 INLINE void transform_grad_strided(const winograd_product *g, const grad_tile *t, int64_t tile,
                                    int lanes, float *to) {
   const int64_t row = g->grad_row, plane = g->tiles * row;
-  v16 y[16];
+  vf y[16];
   UNROLL for (int r = 0; r < 4; r++) UNROLL for (int c = 0; c < 4; c++)
       load_grad(t, r, c, lanes, &y[r * 4 + c]);
-#define STORE_GRAD(i, v) store16(to + product_offset(plane, row, tile, i), v)
-  STRIDED_OUTPUT_GRADS(v16, y, STORE_GRAD);
+#define STORE_GRAD(i, v) store(to + product_offset(plane, row, tile, i), *(v), LANES)
+  STRIDED_OUTPUT_GRADS(vf, y, STORE_GRAD);
 #undef STORE_GRAD
 }
 
@@ -170,14 +170,14 @@ static void winograd_job(const winograd_grad_algorithm *algorithm,
   } while (g.start < g.grid.total);
 }
 
-void KERNEL_NAME(winograd_weight_grad, ISA)(const void *args, int64_t begin, int64_t end,
+void CLAT_KERNEL(winograd_weight_grad)(const void *args, int64_t begin, int64_t end,
                                             void *scratch) {
   static const winograd_grad_algorithm algorithm = {CLAT_WINOGRAD_POINTS, lone_rows, grad_inputs_4,
                                                     grads_4};
   for (int64_t job = begin; job < end; job++) winograd_job(&algorithm, args, job, scratch);
 }
 
-void KERNEL_NAME(winograd_strided_weight_grad, ISA)(const void *args, int64_t begin, int64_t end,
+void CLAT_KERNEL(winograd_strided_weight_grad)(const void *args, int64_t begin, int64_t end,
                                                     void *scratch) {
   static const winograd_grad_algorithm algorithm = {STRIDED_PRODUCTS, strided_rows,
                                                     grad_inputs_strided, grads_strided};
@@ -186,52 +186,52 @@ void KERNEL_NAME(winograd_strided_weight_grad, ISA)(const void *args, int64_t be
 
 /// The sum over the chunks of the i-th point's sums of sixteen output channels at input channel k.
 INLINE void sum_chunks(const clat_winograd_weight_grad_reduce_args *a, int64_t o, int64_t k, int i,
-                       v16 *sum) {
+                       vf *sum) {
   const int64_t row = (a->out_channels + 15) / 16 * 16, plane = a->in_channels * row;
   const float *from = a->partial + i * plane + k * row + o;
-  load16(sum, from);
+  *sum = load(from, LANES);
   for (int64_t chunk = 1; chunk < a->chunks; chunk++)
-    *sum += *(const v16u *)(from + chunk * CLAT_WINOGRAD_POINTS * plane);
+    *sum += *(const vf_unaligned *)(from + chunk * CLAT_WINOGRAD_POINTS * plane);
 }
 
 /// Those sums, back to nine taps.
 INLINE void transform_sums_4(const clat_winograd_weight_grad_reduce_args *a, int64_t o, int64_t k,
-                             v16 *taps) {
-  v16 half[18], u[6];
+                             vf *taps) {
+  vf half[18], u[6];
   UNROLL for (int c = 0; c < 6; c++) {
     UNROLL for (int r = 0; r < 6; r++) sum_chunks(a, o, k, r * 6 + c, &u[r]);
-    WINOGRAD_FILTER_GRAD(v16, u, u, 1);
+    WINOGRAD_FILTER_GRAD(vf, u, u, 1);
     UNROLL for (int r = 0; r < 3; r++) half[r * 6 + c] = u[r];
   }
-  UNROLL for (int r = 0; r < 3; r++) WINOGRAD_FILTER_GRAD(v16, taps + r * 3, half + r * 6, 1);
+  UNROLL for (int r = 0; r < 3; r++) WINOGRAD_FILTER_GRAD(vf, taps + r * 3, half + r * 6, 1);
 }
 
 INLINE void transform_sums_strided(const clat_winograd_weight_grad_reduce_args *a, int64_t o,
-                                   int64_t k, v16 *taps) {
-  v16 u[CLAT_WINOGRAD_POINTS];
+                                   int64_t k, vf *taps) {
+  vf u[CLAT_WINOGRAD_POINTS];
   UNROLL for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) sum_chunks(a, o, k, i, &u[i]);
-  STRIDED_FILTER_GRADS(v16, taps, u);
+  STRIDED_FILTER_GRADS(vf, taps, u);
 }
 
 /// Units begin at any output channel, panels do not: a panel's sums are read whole.
-#define REDUCE_WEIGHT_GRAD(name, transform_sums)                                                \
-  void KERNEL_NAME(name, ISA)(const void *args, int64_t begin, int64_t end, void *scratch) {    \
-    const clat_winograd_weight_grad_reduce_args *a = args;                                      \
-    enum { DEPTH = 32 };                                                                        \
-    float *tile = scratch; /* [input channel][tap][output channel] */                           \
-    for (int64_t o = begin / 16 * 16; o < end; o += 16)                                         \
-      for (int64_t k = 0; k < a->in_channels; k += DEPTH) {                                     \
-        const int64_t depth = min64(DEPTH, a->in_channels - k);                                 \
-        for (int64_t i = 0; i < depth; i++) {                                                   \
-          v16 taps[9];                                                                          \
-          transform_sums(a, o, k + i, taps);                                                    \
-          UNROLL for (int t = 0; t < 9; t++) store16(tile + (i * 9 + t) * 16, &taps[t]);        \
-        }                                                                                       \
-        for (int64_t n = max64(begin, o); n < min64(end, o + 16); n++) {                        \
-          float *to = a->dw + (n * a->in_channels + k) * 9;                                     \
-          for (int64_t i = 0; i < depth * 9; i++) to[i] = tile[i * 16 + n - o];                 \
-        }                                                                                       \
-      }                                                                                         \
+#define REDUCE_WEIGHT_GRAD(name, transform_sums)                                             \
+  void CLAT_KERNEL(name)(const void *args, int64_t begin, int64_t end, void *scratch) {      \
+    const clat_winograd_weight_grad_reduce_args *a = args;                                   \
+    enum { DEPTH = 32 };                                                                     \
+    float *tile = scratch; /* [input channel][tap][output channel] */                        \
+    for (int64_t o = begin / 16 * 16; o < end; o += 16)                                      \
+      for (int64_t k = 0; k < a->in_channels; k += DEPTH) {                                  \
+        const int64_t depth = min64(DEPTH, a->in_channels - k);                              \
+        for (int64_t i = 0; i < depth; i++) {                                                \
+          vf taps[9];                                                                        \
+          transform_sums(a, o, k + i, taps);                                                 \
+          UNROLL for (int t = 0; t < 9; t++) store(tile + (i * 9 + t) * 16, taps[t], LANES); \
+        }                                                                                    \
+        for (int64_t n = max64(begin, o); n < min64(end, o + 16); n++) {                     \
+          float *to = a->dw + (n * a->in_channels + k) * 9;                                  \
+          for (int64_t i = 0; i < depth * 9; i++) to[i] = tile[i * 16 + n - o];              \
+        }                                                                                    \
+      }                                                                                      \
   }
 REDUCE_WEIGHT_GRAD(winograd_weight_grad_reduce, transform_sums_4)
 REDUCE_WEIGHT_GRAD(winograd_strided_weight_grad_reduce, transform_sums_strided)

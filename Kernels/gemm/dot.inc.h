@@ -32,7 +32,7 @@ INLINE v4 add_lanes(const dot_vector *v) {
   v4 s[4];
   UNROLL for (int i = 0; i < 4; i++) {
 #if DOT_LANES == 16
-    const v8u half = v[i].lo + v[i].hi;
+    const vf8_unaligned half = v[i].lo + v[i].hi;
     s[i] = half.lo + half.hi;
 #elif DOT_LANES == 8
     s[i] = v[i].lo + v[i].hi;
@@ -54,27 +54,27 @@ INLINE dot_vector load_dot(const float *x, int64_t lanes) {
   return *(const dot_vector *)t;
 }
 
-#define DOT_TILE(R, N)                                                                         \
-  static void dot_##R##x##N(const dot_tile *a) {                                               \
-    dot_vector acc[(R * N + 3) / 4 * 4];                                                       \
-    UNROLL for (int i = 0; i < (R * N + 3) / 4 * 4; i++) acc[i] = (dot_vector)0.0f;            \
-    const int64_t channels = a->channels, taps = a->taps, x_stride = a->x_stride;              \
-    const float *w = a->weights, *base = a->x;                                                 \
-    for (int64_t t = 0; t < taps; t++) {                                                       \
-      const float *x[R], *ahead = a->ahead + t * x_stride;                                     \
-      UNROLL for (int i = 0; i < R; i++) {                                                     \
-        const int64_t at = a->in[i * taps + t];                                                \
-        x[i] = at < 0 ? zero_row : base + at * x_stride;                                       \
-      }                                                                                        \
-      int64_t k = 0;                                                                           \
-      for (; k + DOT_LANES <= channels; k += DOT_LANES, w += N * DOT_LANES)                    \
-        DOT_STEP(R, N, *(const dot_vector *)(x[i] + k))                                        \
-      if (k < channels) {                                                                      \
-        DOT_STEP(R, N, load_dot(x[i] + k, channels - k))                                       \
-        w += N * DOT_LANES;                                                                    \
-      }                                                                                        \
-    }                                                                                          \
-    UNROLL for (int i = 0; i < R * N; i += 4) *(v4u *)(a->sums + i) = add_lanes(acc + i);      \
+#define DOT_TILE(R, N)                                                                              \
+  static void dot_##R##x##N(const dot_tile *a) {                                                    \
+    dot_vector acc[(R * N + 3) / 4 * 4];                                                            \
+    UNROLL for (int i = 0; i < (R * N + 3) / 4 * 4; i++) acc[i] = (dot_vector)0.0f;                 \
+    const int64_t channels = a->channels, taps = a->taps, x_stride = a->x_stride;                   \
+    const float *w = a->weights, *base = a->x;                                                      \
+    for (int64_t t = 0; t < taps; t++) {                                                            \
+      const float *x[R], *ahead = a->ahead + t * x_stride;                                          \
+      UNROLL for (int i = 0; i < R; i++) {                                                          \
+        const int64_t at = a->in[i * taps + t];                                                     \
+        x[i] = at < 0 ? zero_row : base + at * x_stride;                                            \
+      }                                                                                             \
+      int64_t k = 0;                                                                                \
+      for (; k + DOT_LANES <= channels; k += DOT_LANES, w += N * DOT_LANES)                         \
+        DOT_STEP(R, N, *(const dot_vector *)(x[i] + k))                                             \
+      if (k < channels) {                                                                           \
+        DOT_STEP(R, N, load_dot(x[i] + k, channels - k))                                            \
+        w += N * DOT_LANES;                                                                         \
+      }                                                                                             \
+    }                                                                                               \
+    UNROLL for (int i = 0; i < R * N; i += 4) *(vf4_unaligned *)(a->sums + i) = add_lanes(acc + i); \
   }
 // With DOT_TAPS taps, every line of R rows ahead is asked for.
 #define DOT_TAPS 9

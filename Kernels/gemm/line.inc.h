@@ -17,31 +17,31 @@ typedef struct {
 
 typedef void line_kernel(const line_tile *);
 
-#define LINE_TILE(R, P)                                                                 \
-  static void line_##R##x##P(const line_tile *a) {                                      \
-    v16 acc[R][P];                                                                      \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
-        acc[i][p] = (v16)0.0f;                                                          \
-    const int64_t steps = a->steps, next = a->x_stride, panel = a->panel_stride;        \
-    const float *row = a->x, *w = a->weights;                                           \
-    for (int64_t line = 0; line < a->lines; line++, row += a->row_stride) {             \
-      const float *x = row;                                                             \
-      for (int64_t k = 0; k < steps; k++, x++, w += 16) {                               \
-        v16 b[P];                                                                       \
-        UNROLL for (int p = 0; p < P; p++) load16(&b[p], w + p * panel);                \
-        UNROLL for (int i = 0; i < R; i++) {                                            \
-          const v16 xk = (v16)x[i * next];                                              \
-          UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                    \
-        }                                                                               \
-      }                                                                                 \
-    }                                                                                   \
-    if (a->out) {                                                                       \
-      const int64_t pixel = a->pixel;                                                   \
-      FINISH_TILE(R, P, a->out, a->channel, pixel + i);                                 \
-      return;                                                                           \
-    }                                                                                   \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
-        store16(a->sums + (i * P + p) * 16, &acc[i][p]);                                \
+#define LINE_TILE(R, P)                                                          \
+  static void line_##R##x##P(const line_tile *a) {                               \
+    vf acc[R][P];                                                                \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)        \
+        acc[i][p] = splat(0);                                                    \
+    const int64_t steps = a->steps, next = a->x_stride, panel = a->panel_stride; \
+    const float *row = a->x, *w = a->weights;                                    \
+    for (int64_t line = 0; line < a->lines; line++, row += a->row_stride) {      \
+      const float *x = row;                                                      \
+      for (int64_t k = 0; k < steps; k++, x++, w += 16) {                        \
+        vf b[P];                                                                 \
+        UNROLL for (int p = 0; p < P; p++) b[p] = load(w + p * panel, LANES);    \
+        UNROLL for (int i = 0; i < R; i++) {                                     \
+          const vf xk = splat(x[i * next]);                                      \
+          UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];             \
+        }                                                                        \
+      }                                                                          \
+    }                                                                            \
+    if (a->out) {                                                                \
+      const int64_t pixel = a->pixel;                                            \
+      FINISH_TILE(R, P, a->out, a->channel, pixel + i);                          \
+      return;                                                                    \
+    }                                                                            \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)        \
+        store(a->sums + (i * P + p) * 16, acc[i][p], LANES);                     \
   }
 
 ROW_TILES(LINE_TILE, 1)

@@ -3,7 +3,7 @@
 // keep the multipliers busy. H rows by W output pixels; S input pixels from an output pixel to the
 // next. Every output pixel sums over blocks of 16 channels, then lines of taps, channels of the
 // block, and taps of the line. For AVX-512, where one broadcast from memory for every multiply-add
-// would take all loads that a core can do. Needs vector.inc.h.
+// would take all loads that a core can do. Needs team/simd.inc.h.
 
 #define SLIDE_BLOCK 16 // channels of one block of the copied input
 
@@ -20,35 +20,35 @@ typedef struct {
 typedef void slide_kernel(const slide_tile *);
 
 /// One channel of one output row: input pixel q meets output pixel (q - tap) / S under each tap.
-#define SLIDE_ROW(W, G, S, acc, x)                                                              \
-  UNROLL for (int q = 0; q < (W - 1) * S + G; q++) {                                            \
-    const v16 xq = (v16)(x)[q * SLIDE_BLOCK];                                                   \
-    UNROLL for (int j = 0; j < G; j++) {                                                        \
-      if (q >= j && (q - j) % S == 0 && (q - j) / S < W) (acc)[(q - j) / S] += xq * b[j];       \
-    }                                                                                           \
+#define SLIDE_ROW(W, G, S, acc, x)                                                        \
+  UNROLL for (int q = 0; q < (W - 1) * S + G; q++) {                                      \
+    const vf xq = splat((x)[q * SLIDE_BLOCK]);                                            \
+    UNROLL for (int j = 0; j < G; j++) {                                                  \
+      if (q >= j && (q - j) % S == 0 && (q - j) / S < W) (acc)[(q - j) / S] += xq * b[j]; \
+    }                                                                                     \
   }
 
-#define SLIDE_TILE(H, W, G, S)                                                           \
-  static void slide_##H##x##W##_##G##_##S(const slide_tile *a) {                         \
-    v16 acc[H][W];                                                                       \
-    UNROLL for (int i = 0; i < H; i++) UNROLL for (int c = 0; c < W; c++)                \
-        acc[i][c] = (v16)0.0f;                                                           \
-    const int64_t tap = a->tap_stride, below = a->tile_stride;                           \
-    for (int64_t first = 0; first < a->channels; first += SLIDE_BLOCK) {                 \
-      const int64_t steps = min64(SLIDE_BLOCK, a->channels - first);                     \
-      const float *row = a->x + first / SLIDE_BLOCK * a->block_stride;                   \
-      const float *weights = a->weights + first * 16;                                    \
-      for (int64_t line = 0; line < a->lines; line++) {                                  \
-        const float *x = row + line * a->row_stride, *w = weights + line * G * tap;      \
-        for (int64_t k = 0; k < steps; k++, x++, w += 16) {                              \
-          v16 b[G];                                                                      \
-          UNROLL for (int j = 0; j < G; j++) load16(&b[j], w + j * tap);                 \
-          UNROLL for (int i = 0; i < H; i++) SLIDE_ROW(W, G, S, acc[i], x + i * below)   \
-        }                                                                                \
-      }                                                                                  \
-    }                                                                                    \
-    UNROLL for (int i = 0; i < H; i++) UNROLL for (int c = 0; c < W; c++)                \
-        store16(a->sums + (i * W + c) * 16, &acc[i][c]);                                 \
+#define SLIDE_TILE(H, W, G, S)                                                         \
+  static void slide_##H##x##W##_##G##_##S(const slide_tile *a) {                       \
+    vf acc[H][W];                                                                      \
+    UNROLL for (int i = 0; i < H; i++) UNROLL for (int c = 0; c < W; c++)              \
+        acc[i][c] = splat(0);                                                          \
+    const int64_t tap = a->tap_stride, below = a->tile_stride;                         \
+    for (int64_t first = 0; first < a->channels; first += SLIDE_BLOCK) {               \
+      const int64_t steps = min64(SLIDE_BLOCK, a->channels - first);                   \
+      const float *row = a->x + first / SLIDE_BLOCK * a->block_stride;                 \
+      const float *weights = a->weights + first * 16;                                  \
+      for (int64_t line = 0; line < a->lines; line++) {                                \
+        const float *x = row + line * a->row_stride, *w = weights + line * G * tap;    \
+        for (int64_t k = 0; k < steps; k++, x++, w += 16) {                            \
+          vf b[G];                                                                     \
+          UNROLL for (int j = 0; j < G; j++) b[j] = load(w + j * tap, LANES);          \
+          UNROLL for (int i = 0; i < H; i++) SLIDE_ROW(W, G, S, acc[i], x + i * below) \
+        }                                                                              \
+      }                                                                                \
+    }                                                                                  \
+    UNROLL for (int i = 0; i < H; i++) UNROLL for (int c = 0; c < W; c++)              \
+        store(a->sums + (i * W + c) * 16, acc[i][c], LANES);                           \
   }
 
 SLIDE_TILE(1, 16, 1, 1)

@@ -1,7 +1,7 @@
 // The register tiles. R rows by P panels of sixteen columns; every sum runs over k in order by one
 // multiply-add a step, in all variants alike, so that a row's result does not depend on the tile
 // that computes it. Needs TILE_ROWS and TILE_PANELS,
-// vector.inc.h and conv/finish.inc.h.
+// team/simd.inc.h and conv/finish.inc.h.
 
 // Steps of k between loads and stores of the sums: one panel pair's weights stay in L1.
 #define CHUNK 256
@@ -26,10 +26,10 @@ typedef void gather_kernel(const gather_tile *);
 
 #define GATHER_TILE(R, P)                                                               \
   static void gather_##R##x##P(const gather_tile *a) {                                  \
-    v16 acc[R][P];                                                                      \
+    vf acc[R][P];                                                                       \
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) {             \
-      if (a->first) acc[i][p] = (v16)0.0f;                                              \
-      else load16(&acc[i][p], a->sums + (i * P + p) * 16);                              \
+      if (a->first) acc[i][p] = splat(0);                                               \
+      else acc[i][p] = load(a->sums + (i * P + p) * 16, LANES);                         \
     }                                                                                   \
     const int64_t steps = a->steps, panel = a->panel_stride, skip = a->skip;            \
     const float *ahead = a->ahead;                                                      \
@@ -38,11 +38,11 @@ typedef void gather_kernel(const gather_tile *);
       const float *w = a->weights + t * a->tap_stride, *x[R];                           \
       UNROLL for (int i = 0; i < R; i++) x[i] = in[i] + (in[i] == zero_row ? 0 : skip); \
       for (int64_t k = 0; k < steps; k++, w += 16, ahead += 16) {                       \
-        v16 b[P];                                                                       \
+        vf b[P];                                                                        \
         __builtin_prefetch(ahead, 0, 3);                                                \
-        UNROLL for (int p = 0; p < P; p++) load16(&b[p], w + p * panel);                \
+        UNROLL for (int p = 0; p < P; p++) b[p] = load(w + p * panel, LANES);           \
         UNROLL for (int i = 0; i < R; i++) {                                            \
-          const v16 xk = (v16)x[i][k];                                                  \
+          const vf xk = splat(x[i][k]);                                                 \
           UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                    \
         }                                                                               \
       }                                                                                 \
@@ -53,7 +53,7 @@ typedef void gather_kernel(const gather_tile *);
       return;                                                                           \
     }                                                                                   \
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
-        store16(a->sums + (i * P + p) * 16, &acc[i][p]);                                \
+        store(a->sums + (i * P + p) * 16, acc[i][p], LANES);                            \
   }
 
 typedef struct {
@@ -68,26 +68,26 @@ typedef struct {
 
 typedef void multiply_kernel(const multiply_tile *);
 
-#define MULTIPLY_TILE(R, P)                                                             \
-  static void multiply_##R##x##P(const multiply_tile *a) {                              \
-    v16 acc[R][P];                                                                      \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) {             \
-      if (a->first) acc[i][p] = (v16)0.0f;                                              \
-      else load16(&acc[i][p], a->sums + (i * P + p) * 16);                              \
-    }                                                                                   \
-    const int64_t steps = a->steps, row = a->x_stride, panel = a->panel_stride;         \
-    const float *x = a->x, *w = a->weights, *ahead = a->ahead;                          \
-    for (int64_t k = 0; k < steps; k++, x++, w += 16, ahead += 16) {                    \
-      v16 b[P];                                                                         \
-      __builtin_prefetch(ahead, 0, 2);                                                  \
-      UNROLL for (int p = 0; p < P; p++) load16(&b[p], w + p * panel);                  \
-      UNROLL for (int i = 0; i < R; i++) {                                              \
-        const v16 xk = (v16)x[i * row];                                                 \
-        UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                      \
-      }                                                                                 \
-    }                                                                                   \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
-        store16(a->sums + (i * P + p) * 16, &acc[i][p]);                                \
+#define MULTIPLY_TILE(R, P)                                                     \
+  static void multiply_##R##x##P(const multiply_tile *a) {                      \
+    vf acc[R][P];                                                               \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) {     \
+      if (a->first) acc[i][p] = splat(0);                                       \
+      else acc[i][p] = load(a->sums + (i * P + p) * 16, LANES);                 \
+    }                                                                           \
+    const int64_t steps = a->steps, row = a->x_stride, panel = a->panel_stride; \
+    const float *x = a->x, *w = a->weights, *ahead = a->ahead;                  \
+    for (int64_t k = 0; k < steps; k++, x++, w += 16, ahead += 16) {            \
+      vf b[P];                                                                  \
+      __builtin_prefetch(ahead, 0, 2);                                          \
+      UNROLL for (int p = 0; p < P; p++) b[p] = load(w + p * panel, LANES);     \
+      UNROLL for (int i = 0; i < R; i++) {                                      \
+        const vf xk = splat(x[i * row]);                                        \
+        UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];              \
+      }                                                                         \
+    }                                                                           \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)       \
+        store(a->sums + (i * P + p) * 16, acc[i][p], LANES);                    \
   }
 
 typedef struct {
@@ -111,25 +111,25 @@ typedef struct {
 typedef void product_kernel(const product_tile *);
 
 /// Sums over k of the outer products of x's and b's k-th rows; `row` is the address of b's.
-#define SUM_OUTER(name, R, P, row)                                          \
-  static void name##_##R##x##P(const name##_tile *a) {                      \
-    v16 acc[R][P];                                                          \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) { \
-      if (a->first) acc[i][p] = (v16)0.0f;                                  \
-      else load16(&acc[i][p], a->sums + i * a->stride + p * 16);            \
-    }                                                                       \
-    const float *x = a->x;                                                  \
-    const int64_t steps = a->steps, x_stride = a->x_stride;                 \
-    for (int64_t k = 0; k < steps; k++, x += x_stride) {                    \
-      v16 b[P];                                                             \
-      UNROLL for (int p = 0; p < P; p++) load16(&b[p], (row) + p * 16);     \
-      UNROLL for (int i = 0; i < R; i++) {                                  \
-        const v16 xi = (v16)x[i];                                           \
-        UNROLL for (int p = 0; p < P; p++) acc[i][p] += xi * b[p];          \
-      }                                                                     \
-    }                                                                       \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)   \
-        store16(a->sums + i * a->stride + p * 16, &acc[i][p]);              \
+#define SUM_OUTER(name, R, P, row)                                           \
+  static void name##_##R##x##P(const name##_tile *a) {                       \
+    vf acc[R][P];                                                            \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) {  \
+      if (a->first) acc[i][p] = splat(0);                                    \
+      else acc[i][p] = load(a->sums + i * a->stride + p * 16, LANES);        \
+    }                                                                        \
+    const float *x = a->x;                                                   \
+    const int64_t steps = a->steps, x_stride = a->x_stride;                  \
+    for (int64_t k = 0; k < steps; k++, x += x_stride) {                     \
+      vf b[P];                                                               \
+      UNROLL for (int p = 0; p < P; p++) b[p] = load((row) + p * 16, LANES); \
+      UNROLL for (int i = 0; i < R; i++) {                                   \
+        const vf xi = splat(x[i]);                                           \
+        UNROLL for (int p = 0; p < P; p++) acc[i][p] += xi * b[p];           \
+      }                                                                      \
+    }                                                                        \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)    \
+        store(a->sums + i * a->stride + p * 16, acc[i][p], LANES);           \
   }
 
 #define OUTER_TILE(R, P) SUM_OUTER(outer, R, P, a->b[k])
@@ -157,11 +157,11 @@ typedef void product_kernel(const product_tile *);
    tile##_14x##P,          \
    tile##_14x##P,          \
    tile##_14x##P}
-#define OUTER_TILES(TILE, P) \
-  TILE(1, P)                                                                     \
+#define OUTER_TILES(TILE, P)                             \
+  TILE(1, P)                                             \
   TILE(2, P) TILE(3, P) TILE(4, P) TILE(5, P) TILE(6, P) \
       TILE(7, P) TILE(8, P)
-#define OUTER_TABLE(tile, P)                                              \
+#define OUTER_TABLE(tile, P)                                            \
   {0,           tile##_1x##P, tile##_2x##P, tile##_3x##P, tile##_4x##P, \
    tile##_5x##P, tile##_6x##P, tile##_7x##P, tile##_8x##P}
 #define OUTER_ROWS 8
@@ -171,7 +171,7 @@ typedef void product_kernel(const product_tile *);
 #define ROW_TABLE(tile, P) \
   {0, tile##_1x##P, tile##_2x##P, tile##_4x##P, tile##_4x##P, tile##_6x##P, tile##_6x##P}
 #define OUTER_TILES(TILE, P) \
-  TILE(1, P)     \
+  TILE(1, P)                 \
   TILE(2, P) TILE(3, P) TILE(4, P) TILE(5, P) TILE(6, P)
 #define OUTER_TABLE(tile, P) \
   {0, tile##_1x##P, tile##_2x##P, tile##_3x##P, tile##_4x##P, tile##_5x##P, tile##_6x##P}

@@ -12,12 +12,12 @@
 #include <immintrin.h>
 #define CLAT_KERNEL(name) clat_##name##_avx512
 #pragma clang attribute push(                                                                     \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,prfchw"))), apply_to = function)
 #define CLAT_SIMD_END _Pragma("clang attribute pop")
 #elif defined(CLAT_SIMD_AVX2)
 #include <immintrin.h>
 #define CLAT_KERNEL(name) clat_##name##_avx2
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,prfchw"))), apply_to = function)
 #define CLAT_SIMD_END _Pragma("clang attribute pop")
 #else
 #define CLAT_KERNEL(name) clat_##name##_portable
@@ -26,12 +26,17 @@
 
 #define LANES 16
 #define INLINE static inline __attribute__((always_inline, unused))
+#define UNROLL _Pragma("clang loop unroll(full)")
 
-typedef float vf __attribute__((vector_size(64)));
-typedef int32_t vi __attribute__((vector_size(64)));
-typedef float vf_unaligned __attribute__((vector_size(64), aligned(4), may_alias));
-typedef int32_t vi_unaligned __attribute__((vector_size(64), aligned(4), may_alias));
+typedef float vf __attribute__((ext_vector_type(LANES)));
+typedef int32_t vi __attribute__((ext_vector_type(LANES)));
+typedef float vf_unaligned __attribute__((ext_vector_type(LANES), aligned(4), may_alias));
+typedef float vf8_unaligned __attribute__((ext_vector_type(8), aligned(4), may_alias));
+typedef float vf4_unaligned __attribute__((ext_vector_type(4), aligned(4), may_alias));
 typedef _Bool vb __attribute__((ext_vector_type(LANES)));
+
+INLINE int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+INLINE int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static const vi lane_index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 

@@ -18,10 +18,11 @@ public struct DatasetStatistics: Sendable, Equatable {
     let loader = try BatchLoader(dataset: dataset, plan: plan, seed: 0, epoch: 0)
     while let batch = try loader.next() {
       for label in batch.labels { counts[Int(label)] += 1 }
+      let images = batch.images
       for channel in 0..<channels {
         var (sum, square) = (0.0, 0.0)
-        for index in stride(from: channel, to: batch.images.count, by: channels) {
-          let value = Double(batch.images[index])
+        for index in stride(from: channel, to: images.count, by: channels) {
+          let value = Double(images[index])
           sum += value
           square += value * value
         }

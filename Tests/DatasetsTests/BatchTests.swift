@@ -46,12 +46,29 @@ import Testing
     #expect(batch.count == 2 && Array(batch.ids) == [8, 9] && Array(batch.labels) == [0, 1])
     #expect(Array(batch.images) == data.bytes[8 * 90..<10 * 90].map { Float($0) / 255 })
     for address in [
-      UInt(bitPattern: batch.images.baseAddress), UInt(bitPattern: batch.labels.baseAddress),
-      UInt(bitPattern: batch.ids.baseAddress),
+      UInt(bitPattern: batch.images.start), UInt(bitPattern: batch.labels.start),
+      UInt(bitPattern: batch.ids.start),
     ] { #expect(address % 64 == 0) }
     let behind = UnsafeBufferPointer(start: batch.buffer.images + 180, count: 180)
     #expect(behind.allSatisfy { $0 == 0 })
     #expect(message { try assembler.batch(3) } == "batch 3: expected 0..<3")
+  }
+
+  @Test func valuesKeepTheMemoryOfTheirBatch() throws {
+    let data = try patterned(count: 4)
+    let plan = try BatchPlan.sequential(count: 4, batchSize: 4)
+    let assembler = try BatchAssembler(dataset: data, plan: plan, seed: 1, epoch: 0)
+    weak var memory: BatchBuffer?
+    func images() throws -> BatchValues<Float> {
+      let batch = try assembler.batch(0)
+      memory = batch.buffer
+      return batch.images
+    }
+    var kept: BatchValues<Float>? = try images()
+    #expect(memory != nil)
+    #expect(kept.map { Array($0) } == data.bytes.map { Float($0) / 255 })
+    kept = nil
+    #expect(memory == nil)
   }
 
   /// The crop and the flip against a direct construction: pad, cut, mirror.

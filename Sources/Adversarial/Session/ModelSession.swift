@@ -96,11 +96,12 @@ extension ModelSession {
     guard images.floats.count == batch.images.count else {
       throw IRError("\(model.name): images must have shape \(images.type.shape.dropFirst())")
     }
-    _ = images.floats.update(from: batch.images)
+    _ = images.floats.update(fromContentsOf: batch.images)
     let vector = TensorType.i32(batch.count)
     _ = try store.tensor(Self.name("labels", batch.count), vector).integers
-      .update(from: batch.labels)
-    _ = try store.tensor(Self.name("ids", batch.count), vector).integers.update(from: batch.ids)
+      .update(fromContentsOf: batch.labels)
+    _ = try store.tensor(Self.name("ids", batch.count), vector).integers
+      .update(fromContentsOf: batch.ids)
   }
 
   /// Runs an attack on the loaded batch and leaves its result in the images `target`.

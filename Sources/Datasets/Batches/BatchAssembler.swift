@@ -1,10 +1,7 @@
 import IR
 
-/// Images ready for the network.
-///
-/// The pointers are 64-byte aligned and live as long as the batch, which the caller keeps in a
-/// variable (not `assembler.batch(0).images`, whose batch is gone at once). A batch from a
-/// `BatchLoader` keeps its contents until the loader's next `next()`.
+/// Images ready for the network. A batch from a `BatchLoader` keeps its contents until the loader's
+/// next `next()`.
 public struct Batch {
   /// Its place in the epoch, from 0.
   public let index: Int
@@ -13,18 +10,41 @@ public struct Batch {
   let buffer: BatchBuffer
 
   /// `count` images in NHWC order, in [0, 1] (byte / 255).
-  public var images: UnsafeBufferPointer<Float> {
-    UnsafeBufferPointer(start: buffer.images, count: count * buffer.imageCount)
+  public var images: BatchValues<Float> {
+    BatchValues(buffer: buffer, start: buffer.images, count: count * buffer.imageCount)
   }
 
   /// `count` classes.
-  public var labels: UnsafeBufferPointer<Int32> {
-    UnsafeBufferPointer(start: buffer.labels, count: count)
+  public var labels: BatchValues<Int32> {
+    BatchValues(buffer: buffer, start: buffer.labels, count: count)
   }
 
   /// `count` indices in the split as loaded: the key of every draw made for an image.
-  public var ids: UnsafeBufferPointer<Int32> {
-    UnsafeBufferPointer(start: buffer.ids, count: count)
+  public var ids: BatchValues<Int32> {
+    BatchValues(buffer: buffer, start: buffer.ids, count: count)
+  }
+}
+
+/// Values of a batch's images, in its memory, which they keep alive; contiguous and 64-byte aligned.
+public struct BatchValues<Element>: RandomAccessCollection {
+  let buffer: BatchBuffer
+  let start: UnsafeMutablePointer<Element>
+  public let count: Int
+
+  public var startIndex: Int { 0 }
+  public var endIndex: Int { count }
+
+  public subscript(position: Int) -> Element {
+    precondition(position >= 0 && position < count, "no value \(position) in \(count)")
+    return withExtendedLifetime(buffer) { start[position] }
+  }
+
+  public func withContiguousStorageIfAvailable<Result>(
+    _ body: (UnsafeBufferPointer<Element>) throws -> Result
+  ) rethrows -> Result? {
+    try withExtendedLifetime(buffer) {
+      try body(UnsafeBufferPointer(start: start, count: count))
+    }
   }
 }
 

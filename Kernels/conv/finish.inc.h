@@ -10,7 +10,7 @@ INLINE void finish_panel(const clat_epilogue *e, int64_t pixel, int n, int lanes
   if (e->residual && !e->residual_last) s += t;
   if (e->relu) {
     if (e->relu_bits) store_mask(e->relu_bits + pixel * bit_bytes + (n >> 3), s > 0, lanes);
-    s = blend(s <= 0, splat(0), s); // not where above zero, which would hide a NaN
+    s = blend(s <= 0, splat(0), s); // `s > 0 ? s : 0` would hide a NaN
   } else if (e->mask_bits) {
     s = blend(load_mask(e->mask_bits + pixel * bit_bytes + (n >> 3), lanes), s, splat(0));
   }

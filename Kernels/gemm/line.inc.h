@@ -17,22 +17,33 @@ typedef struct {
 
 typedef void line_kernel(const line_tile *);
 
+#define LINE_STEP(R, P, s)                                                         \
+  {                                                                                \
+    vf b[P];                                                                       \
+    UNROLL for (int p = 0; p < P; p++) b[p] = load(w + p * panel + s * 16, LANES); \
+    UNROLL for (int i = 0; i < R; i++) {                                           \
+      const vf xk = splat(row_value(&x, i, s));                                    \
+      UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                   \
+    }                                                                              \
+  }
+
 #define LINE_TILE(R, P)                                                          \
   static void line_##R##x##P(const line_tile *a) {                               \
     vf acc[R][P];                                                                \
     UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)        \
         acc[i][p] = splat(0);                                                    \
-    const int64_t steps = a->steps, next = a->x_stride, panel = a->panel_stride; \
+    const int64_t panel = a->panel_stride;                                       \
     const float *row = a->x, *w = a->weights;                                    \
     for (int64_t line = 0; line < a->lines; line++, row += a->row_stride) {      \
-      const float *x = row;                                                      \
-      for (int64_t k = 0; k < steps; k++, x++, w += 16) {                        \
-        vf b[P];                                                                 \
-        UNROLL for (int p = 0; p < P; p++) b[p] = load(w + p * panel, LANES);    \
-        UNROLL for (int i = 0; i < R; i++) {                                     \
-          const vf xk = splat(x[i * next]);                                      \
-          UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];             \
-        }                                                                        \
+      row_pointers x = point_to_rows(row, a->x_stride);                          \
+      int64_t left = a->steps;                                                   \
+      for (; left >= AT_ONCE; left -= AT_ONCE, w += AT_ONCE * 16) {              \
+        UNROLL for (int s = 0; s < AT_ONCE; s++) LINE_STEP(R, P, s)              \
+        advance_rows(&x, AT_ONCE);                                               \
+      }                                                                          \
+      for (; left > 0; left--, w += 16) {                                        \
+        LINE_STEP(R, P, 0)                                                       \
+        advance_rows(&x, 1);                                                     \
       }                                                                          \
     }                                                                            \
     if (a->out) {                                                                \

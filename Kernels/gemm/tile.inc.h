@@ -56,6 +56,40 @@ typedef void gather_kernel(const gather_tile *);
         store(a->sums + (i * P + p) * 16, acc[i][p], LANES);                            \
   }
 
+#define AT_ONCE 4 // steps of k between additions to pointers
+
+/// Rows at a constant distance. Two pointers and three registers find all of fourteen by addressing
+/// modes alone: additions would take issue slots from the multiply-adds.
+typedef struct {
+  const char *first, *eighth; // rows 0 ... 6 lie behind the one, 7 ... 13 behind the other
+  int64_t one, three, five;   // bytes from a row to the next, to the third and the fifth after it
+} row_pointers;
+
+/// Moves on by `steps` floats. The compiler is to see new pointers: it would turn them into one
+/// for every row, of which there are more than registers.
+INLINE void advance_rows(row_pointers *rows, int64_t steps) {
+  const int64_t bytes = steps * (int64_t)sizeof(float);
+  rows->first += bytes, rows->eighth += bytes;
+  __asm__("" : "+r"(rows->first), "+r"(rows->eighth));
+}
+
+INLINE row_pointers point_to_rows(const float *x, int64_t stride) {
+  const int64_t one = stride * (int64_t)sizeof(float);
+  const char *first = (const char *)x;
+  row_pointers rows = {first, first + 7 * one, one, 3 * one, 5 * one};
+  __asm__("" : "+r"(rows.three), "+r"(rows.five));
+  advance_rows(&rows, 0);
+  return rows;
+}
+
+/// The float of row i that lies k behind the pointers.
+INLINE float row_value(const row_pointers *rows, int i, int k) {
+  const int64_t one = rows->one, three = rows->three;
+  const int64_t behind[] = {0, one, 2 * one, three, 4 * one, rows->five, 2 * three};
+  const char *from = i < 7 ? rows->first : rows->eighth;
+  return *(const float *)(from + behind[i % 7] + k * (int64_t)sizeof(float));
+}
+
 typedef struct {
   const float *x; // R rows of `steps` floats, x_stride apart
   int64_t x_stride, steps;
@@ -68,26 +102,38 @@ typedef struct {
 
 typedef void multiply_kernel(const multiply_tile *);
 
-#define MULTIPLY_TILE(R, P)                                                     \
-  static void multiply_##R##x##P(const multiply_tile *a) {                      \
-    vf acc[R][P];                                                               \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) {     \
-      if (a->first) acc[i][p] = splat(0);                                       \
-      else acc[i][p] = load(a->sums + (i * P + p) * 16, LANES);                 \
-    }                                                                           \
-    const int64_t steps = a->steps, row = a->x_stride, panel = a->panel_stride; \
-    const float *x = a->x, *w = a->weights, *ahead = a->ahead;                  \
-    for (int64_t k = 0; k < steps; k++, x++, w += 16, ahead += 16) {            \
-      vf b[P];                                                                  \
-      __builtin_prefetch(ahead, 0, 2);                                          \
-      UNROLL for (int p = 0; p < P; p++) b[p] = load(w + p * panel, LANES);     \
-      UNROLL for (int i = 0; i < R; i++) {                                      \
-        const vf xk = splat(x[i * row]);                                        \
-        UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];              \
-      }                                                                         \
-    }                                                                           \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)       \
-        store(a->sums + (i * P + p) * 16, acc[i][p], LANES);                    \
+#define MULTIPLY_STEP(R, P, s)                                                     \
+  {                                                                                \
+    vf b[P];                                                                       \
+    __builtin_prefetch(ahead + s * 16, 0, 2);                                      \
+    UNROLL for (int p = 0; p < P; p++) b[p] = load(w + p * panel + s * 16, LANES); \
+    UNROLL for (int i = 0; i < R; i++) {                                           \
+      const vf xk = splat(row_value(&x, i, s));                                    \
+      UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                   \
+    }                                                                              \
+  }
+
+#define MULTIPLY_TILE(R, P)                                                            \
+  static void multiply_##R##x##P(const multiply_tile *a) {                             \
+    vf acc[R][P];                                                                      \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) {            \
+      if (a->first) acc[i][p] = splat(0);                                              \
+      else acc[i][p] = load(a->sums + (i * P + p) * 16, LANES);                        \
+    }                                                                                  \
+    const int64_t panel = a->panel_stride;                                             \
+    int64_t left = a->steps;                                                           \
+    const float *w = a->weights, *ahead = a->ahead;                                    \
+    row_pointers x = point_to_rows(a->x, a->x_stride);                                 \
+    for (; left >= AT_ONCE; left -= AT_ONCE, w += AT_ONCE * 16, ahead += AT_ONCE * 16) { \
+      UNROLL for (int s = 0; s < AT_ONCE; s++) MULTIPLY_STEP(R, P, s)                  \
+      advance_rows(&x, AT_ONCE);                                                       \
+    }                                                                                  \
+    for (; left > 0; left--, w += 16, ahead += 16) {                                   \
+      MULTIPLY_STEP(R, P, 0)                                                           \
+      advance_rows(&x, 1);                                                             \
+    }                                                                                  \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)              \
+        store(a->sums + (i * P + p) * 16, acc[i][p], LANES);                           \
   }
 
 typedef struct {

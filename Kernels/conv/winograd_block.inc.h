@@ -147,20 +147,20 @@ static void multiply_part(const winograd_block *g, int64_t count, int panels, in
                           const multiply_tile *first, int64_t weights_plane,
                           winograd_ahead *ahead) {
   const uint8_t *rows_of = g->algorithm->rows;
-  const int64_t width = panels * 16, next = g->a->packed ? weights_plane : TILE_ROWS * g->row;
+  const int64_t width = panels * 16, next = TILE_ROWS * g->row;
   int64_t before = 0;
   for (int64_t point = 0; point < g->algorithm->points; before += rows_of[point++]) {
     const float *x = input_part(g, k) + input_offset(g, point, before);
     float *sums = g->sums + sum_offset(g, point, before);
     multiply_tile tile = *first;
     tile.weights += point * weights_plane;
-    // What is far: the next inputs, or the next point's stored filters, panel by panel.
-    tile.ahead = g->a->packed ? tile.weights + next : x + next;
-    const int64_t rows = count * rows_of[point];
-    for (int64_t at = 0; at < rows; at += TILE_ROWS, tile.ahead += next) {
+    // Stored filters are far: the first tiles ask for the next point's, a panel each.
+    const float *filters = tile.weights + weights_plane;
+    const int64_t asking = g->a->packed ? panels * TILE_ROWS : 0, rows = count * rows_of[point];
+    for (int64_t at = 0; at < rows; at += TILE_ROWS, filters += tile.panel_stride) {
       tile.x = x + at * g->row;
       tile.sums = sums + at * width;
-      if (g->a->packed && at == 2 * TILE_ROWS) tile.ahead += tile.panel_stride - 2 * next;
+      tile.ahead = at < asking ? filters : tile.x + next;
       if (ahead) prefetch_ahead(ahead);
       multiply_kernels[panels - 1][min64(TILE_ROWS, rows - at)](&tile);
     }

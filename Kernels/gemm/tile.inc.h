@@ -105,7 +105,7 @@ typedef void multiply_kernel(const multiply_tile *);
 #define MULTIPLY_STEP(R, P, s)                                                     \
   {                                                                                \
     vf b[P];                                                                       \
-    __builtin_prefetch(ahead + s * 16, 0, 2);                                      \
+    __builtin_prefetch(ahead + s * 16, 0, 3);                                      \
     UNROLL for (int p = 0; p < P; p++) b[p] = load(w + p * panel + s * 16, LANES); \
     UNROLL for (int i = 0; i < R; i++) {                                           \
       const vf xk = splat(row_value(&x, i, s));                                    \

@@ -20,12 +20,22 @@ typedef struct {
   int64_t block;                     // pixels, in whole tiles
   const float **in;                  // [tile][tap][TILE_ROWS]
   int64_t *pixel;                    // [BLOCK_PIXELS] output pixel, counted through all images
+  int64_t distance[BLOCK_PIXELS / TILE_ROWS]; // of a tile's rows, if it is one and pixels follow; else 0
   int64_t first_image, start, total; // pixels of the slice, and those before this block
   float *sums;                       // [tile][TILE_ROWS][TILE_PANELS][16]
 } gather_plan;
 
+/// Floats from a tile's row to the next, if all lie equally far apart and so do its output pixels,
+/// without a gap; else 0.
+static int64_t row_distance(const float *const *in, const int64_t *pixel) {
+  const int64_t distance = in[1] - in[0];
+  for (int i = 1; i < TILE_ROWS; i++)
+    if (in[i] - in[i - 1] != distance || pixel[i] != pixel[0] + i) return 0;
+  return distance;
+}
+
 /// Addresses of a block's rows.
-static void address_block(const gather_plan *g, int64_t count) {
+static void address_block(gather_plan *g, int64_t count) {
   const clat_conv_args *a = g->a;
   const int64_t pixels = g->phase->pixels, taps = g->phase->taps;
   int64_t image = g->first_image + g->start / pixels, p = g->start % pixels;
@@ -46,6 +56,26 @@ static void address_block(const gather_plan *g, int64_t count) {
   for (int64_t q = count; q % TILE_ROWS; q++)
     for (int64_t t = 0; t < g->taps; t++)
       g->in[(q / TILE_ROWS * g->taps + t) * TILE_ROWS + q % TILE_ROWS] = zero_row;
+  for (int64_t q = 0; q < count; q += TILE_ROWS)
+    g->distance[q / TILE_ROWS] =
+        g->taps == 1 && q + TILE_ROWS <= count ? row_distance(g->in + q, g->pixel + q) : 0;
+}
+
+/// A tile of rows at one distance.
+INLINE void sum_line(const gather_tile *t, int64_t distance, int panels) {
+  const line_tile line = {.x = t->in[0] + t->skip,
+                          .x_stride = distance,
+                          .steps = t->steps,
+                          .lines = 1,
+                          .weights = t->weights,
+                          .panel_stride = t->panel_stride,
+                          .ahead = t->ahead,
+                          .sums = t->sums,
+                          .first = t->first,
+                          .out = t->out,
+                          .pixel = t->pixel[0],
+                          .channel = t->channel};
+  line_kernels[panels - 1][TILE_ROWS](&line);
 }
 
 /// Asks for the lines that a tile will store to, while it still sums.
@@ -102,7 +132,9 @@ static void gather_chunk(const gather_plan *g, int64_t count, int n, int panels,
     if (last) prefetch_outputs(a, g->pixel + q, rows, n, panels);
     tile.out = last ? finishes_itself(&a->out, rows, n, panels) : NULL;
     tile.pixel = g->pixel + q;
-    gather_kernels[panels - 1][rows](&tile);
+    const int64_t distance = g->distance[q / TILE_ROWS];
+    if (distance) sum_line(&tile, distance, panels);
+    else gather_kernels[panels - 1][rows](&tile);
     if (last && !tile.out)
       finish_sums(&a->out, tile.sums, g->pixel + q, rows, n, panels);
   }

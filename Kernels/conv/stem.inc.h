@@ -85,7 +85,8 @@ static void stem_row(const clat_conv_args *a, const stem_plan *s, const float *x
                     .steps = s->w.line * a->in_channels,
                     .lines = s->w.lines,
                     .panel_stride = depth,
-                    .sums = sums};
+                    .sums = sums,
+                    .first = 1};
   const int64_t most = a->out.channels > 16 ? STEM_ROWS : TILE_ROWS;
   for (int64_t c = 0; c < s->w.width; c += most) {
     const int count = (int)min64(most, s->w.width - c);
@@ -94,7 +95,7 @@ static void stem_row(const clat_conv_args *a, const stem_plan *s, const float *x
     for (int n = 0; n < a->out.channels; n += TILE_PANELS * 16) {
       const int panels = (int)min64(TILE_PANELS, (a->out.channels - n + 15) / 16);
       prefetch_stem(&a->out, tile.pixel, count, n, panels);
-      tile.weights = a->packed + a->phase->packed_offset + n / 16 * depth;
+      tile.weights = tile.ahead = a->packed + a->phase->packed_offset + n / 16 * depth;
       tile.channel = n;
       tile.out = finishes_itself(&a->out, count, n, panels);
       line_kernels[panels - 1][count](&tile);

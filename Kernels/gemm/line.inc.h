@@ -8,7 +8,9 @@ typedef struct {
   int64_t steps, lines;
   const float *weights; // [line][step][16], and the second panel after panel_stride
   int64_t panel_stride;
-  float *sums; // [R][P][16]
+  const float *ahead; // [line][step][16] that are asked for meanwhile
+  float *sums;        // [R][P][16]
+  int first;          // the sums start from zero
   // Where rows and panels are full: the epilogue instead of `sums`, from `pixel` on.
   const clat_epilogue *out;
   int64_t pixel;
@@ -17,35 +19,19 @@ typedef struct {
 
 typedef void line_kernel(const line_tile *);
 
-#define LINE_STEP(R, P, s)                                                         \
-  {                                                                                \
-    vf b[P];                                                                       \
-    UNROLL for (int p = 0; p < P; p++) b[p] = load(w + p * panel + s * 16, LANES); \
-    UNROLL for (int i = 0; i < R; i++) {                                           \
-      const vf xk = splat(row_value(&x, i, s));                                    \
-      UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                   \
-    }                                                                              \
-  }
-
-#define LINE_TILE(R, P)                                                          \
-  static void line_##R##x##P(const line_tile *a) {                               \
-    vf acc[R][P];                                                                \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)        \
-        acc[i][p] = splat(0);                                                    \
-    const int64_t panel = a->panel_stride;                                       \
-    const float *row = a->x, *w = a->weights;                                    \
-    for (int64_t line = 0; line < a->lines; line++, row += a->row_stride) {      \
-      row_pointers x = point_to_rows(row, a->x_stride);                          \
-      int64_t left = a->steps;                                                   \
-      for (; left >= AT_ONCE; left -= AT_ONCE, w += AT_ONCE * 16) {              \
-        UNROLL for (int s = 0; s < AT_ONCE; s++) LINE_STEP(R, P, s)              \
-        advance_rows(&x, AT_ONCE);                                               \
-      }                                                                          \
-      for (; left > 0; left--, w += 16) {                                        \
-        LINE_STEP(R, P, 0)                                                       \
-        advance_rows(&x, 1);                                                     \
-      }                                                                          \
-    }                                                                            \
+#define LINE_TILE(R, P)                                                     \
+  static void line_##R##x##P(const line_tile *a) {                          \
+    vf acc[R][P];                                                           \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) { \
+      if (a->first) acc[i][p] = splat(0);                                   \
+      else acc[i][p] = load(a->sums + (i * P + p) * 16, LANES);             \
+    }                                                                       \
+    const int64_t panel = a->panel_stride;                                  \
+    const float *row = a->x, *w = a->weights, *ahead = a->ahead;            \
+    for (int64_t line = 0; line < a->lines; line++, row += a->row_stride) { \
+      row_pointers x = point_to_rows(row, a->x_stride);                     \
+      ADD_ROWS(R, P, a->steps);                                             \
+    }                                                                       \
     if (a->out) {                                                                \
       const int64_t pixel = a->pixel;                                            \
       FINISH_TILE(R, P, a->out, a->channel, pixel + i);                          \

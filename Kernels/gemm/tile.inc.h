@@ -90,6 +90,32 @@ INLINE float row_value(const row_pointers *rows, int i, int k) {
   return *(const float *)(from + behind[i % 7] + k * (int64_t)sizeof(float));
 }
 
+#define ADD_STEP(R, P, s)                                                          \
+  {                                                                                \
+    vf b[P];                                                                       \
+    __builtin_prefetch(ahead + s * 16, 0, 3);                                      \
+    UNROLL for (int p = 0; p < P; p++) b[p] = load(w + p * panel + s * 16, LANES); \
+    UNROLL for (int i = 0; i < R; i++) {                                           \
+      const vf xk = splat(row_value(&x, i, s));                                    \
+      UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                   \
+    }                                                                              \
+  }
+
+/// Adds to `acc` the products of the next `steps` floats of R rows, x, with the weights of P panels, w
+/// and `panel` further on.
+#define ADD_ROWS(R, P, steps)                                                              \
+  do {                                                                                     \
+    int64_t left = steps;                                                                  \
+    for (; left >= AT_ONCE; left -= AT_ONCE, w += AT_ONCE * 16, ahead += AT_ONCE * 16) {   \
+      UNROLL for (int s = 0; s < AT_ONCE; s++) ADD_STEP(R, P, s)                           \
+      advance_rows(&x, AT_ONCE);                                                           \
+    }                                                                                      \
+    for (; left > 0; left--, w += 16, ahead += 16) {                                       \
+      ADD_STEP(R, P, 0)                                                                    \
+      advance_rows(&x, 1);                                                                 \
+    }                                                                                      \
+  } while (0)
+
 typedef struct {
   const float *x; // R rows of `steps` floats, x_stride apart
   int64_t x_stride, steps;
@@ -102,38 +128,19 @@ typedef struct {
 
 typedef void multiply_kernel(const multiply_tile *);
 
-#define MULTIPLY_STEP(R, P, s)                                                     \
-  {                                                                                \
-    vf b[P];                                                                       \
-    __builtin_prefetch(ahead + s * 16, 0, 3);                                      \
-    UNROLL for (int p = 0; p < P; p++) b[p] = load(w + p * panel + s * 16, LANES); \
-    UNROLL for (int i = 0; i < R; i++) {                                           \
-      const vf xk = splat(row_value(&x, i, s));                                    \
-      UNROLL for (int p = 0; p < P; p++) acc[i][p] += xk * b[p];                   \
-    }                                                                              \
-  }
-
-#define MULTIPLY_TILE(R, P)                                                            \
-  static void multiply_##R##x##P(const multiply_tile *a) {                             \
-    vf acc[R][P];                                                                      \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) {            \
-      if (a->first) acc[i][p] = splat(0);                                              \
-      else acc[i][p] = load(a->sums + (i * P + p) * 16, LANES);                        \
-    }                                                                                  \
-    const int64_t panel = a->panel_stride;                                             \
-    int64_t left = a->steps;                                                           \
-    const float *w = a->weights, *ahead = a->ahead;                                    \
-    row_pointers x = point_to_rows(a->x, a->x_stride);                                 \
-    for (; left >= AT_ONCE; left -= AT_ONCE, w += AT_ONCE * 16, ahead += AT_ONCE * 16) { \
-      UNROLL for (int s = 0; s < AT_ONCE; s++) MULTIPLY_STEP(R, P, s)                  \
-      advance_rows(&x, AT_ONCE);                                                       \
-    }                                                                                  \
-    for (; left > 0; left--, w += 16, ahead += 16) {                                   \
-      MULTIPLY_STEP(R, P, 0)                                                           \
-      advance_rows(&x, 1);                                                             \
-    }                                                                                  \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)              \
-        store(a->sums + (i * P + p) * 16, acc[i][p], LANES);                           \
+#define MULTIPLY_TILE(R, P)                                                 \
+  static void multiply_##R##x##P(const multiply_tile *a) {                  \
+    vf acc[R][P];                                                           \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) { \
+      if (a->first) acc[i][p] = splat(0);                                   \
+      else acc[i][p] = load(a->sums + (i * P + p) * 16, LANES);             \
+    }                                                                       \
+    const int64_t panel = a->panel_stride;                                  \
+    const float *w = a->weights, *ahead = a->ahead;                         \
+    row_pointers x = point_to_rows(a->x, a->x_stride);                      \
+    ADD_ROWS(R, P, a->steps);                                               \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)   \
+        store(a->sums + (i * P + p) * 16, acc[i][p], LANES);                \
   }
 
 typedef struct {

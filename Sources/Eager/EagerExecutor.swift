@@ -42,16 +42,20 @@ public final class EagerExecutor {
     try writeUpdates()
   }
 
-  /// What the last step of a loop leaves; every step has a tape of its own.
+  /// What the last step of a loop leaves to what follows it. Every step has a tape of its own, of which
+  /// only the carried values live on.
   private func run(_ loop: Loop, _ before: [ValueID: Tensor]) throws -> [ValueID: Tensor] {
-    var values = before
+    let after = zip(graph.nodes, stages).filter { $1 > .step }.flatMap { node, _ in node.operands }
+    let needed = Set(after + graph.outputs.map(\.value)).subtracting(before.keys)
+    var carried = loop.carries.map { ($0.input, before[$0.initial]!) }
+    var left: [ValueID: Tensor] = [:]
     for step in 0..<loop.steps {
-      let carried = loop.carries.map { ($0.input, values[step == 0 ? $0.initial : $0.next]!) }
       let tape = try Tape(graph, known: before.merging(carried) { $1 }, runner: runner)
       try record(on: tape) { $0 == .step }
-      values = tape.values
+      carried = loop.carries.map { ($0.input, tape.values[$0.next]!) }
+      if step == loop.steps - 1 { left = tape.values.filter { needed.contains($0.key) } }
     }
-    return values.filter { before[$0.key] == nil }
+    return left
   }
 
   private func record(on tape: Tape, where isWanted: (Stage) -> Bool) throws {

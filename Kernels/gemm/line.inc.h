@@ -21,24 +21,19 @@ typedef void line_kernel(const line_tile *);
 
 #define LINE_TILE(R, P)                                                     \
   static void line_##R##x##P(const line_tile *a) {                          \
-    vf acc[R][P];                                                           \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) { \
-      if (a->first) acc[i][p] = splat(0);                                   \
-      else acc[i][p] = load(a->sums + (i * P + p) * 16, LANES);             \
-    }                                                                       \
+    LOAD_SUMS(R, P)                                                         \
     const int64_t panel = a->panel_stride;                                  \
     const float *row = a->x, *w = a->weights, *ahead = a->ahead;            \
     for (int64_t line = 0; line < a->lines; line++, row += a->row_stride) { \
       row_pointers x = point_to_rows(row, a->x_stride);                     \
       ADD_ROWS(R, P, a->steps);                                             \
     }                                                                       \
-    if (a->out) {                                                                \
-      const int64_t pixel = a->pixel;                                            \
-      FINISH_TILE(R, P, a->out, a->channel, pixel + i);                          \
-      return;                                                                    \
-    }                                                                            \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)        \
-        store(a->sums + (i * P + p) * 16, acc[i][p], LANES);                     \
+    if (a->out) {                                                           \
+      const int64_t pixel = a->pixel;                                       \
+      FINISH_TILE(R, P, a->out, a->channel, pixel + i);                     \
+      return;                                                               \
+    }                                                                       \
+    STORE_SUMS(R, P)                                                        \
   }
 
 ROW_TILES(LINE_TILE, 1)

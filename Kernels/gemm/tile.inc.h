@@ -8,6 +8,18 @@
 
 static const float zero_row[CHUNK] __attribute__((aligned(64)));
 
+// Between calls the sums of a tile rest in a->sums.
+#define LOAD_SUMS(R, P)                                                   \
+  vf acc[R][P];                                                           \
+  UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) { \
+    if (a->first) acc[i][p] = splat(0);                                   \
+    else acc[i][p] = load(a->sums + (i * P + p) * 16, LANES);             \
+  }
+
+#define STORE_SUMS(R, P)                                                \
+  UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) \
+      store(a->sums + (i * P + p) * 16, acc[i][p], LANES);
+
 typedef struct {
   const float *const *in;    // [taps][TILE_ROWS] rows of x; zero_row in the padding
   int64_t taps, skip, steps; // of each row, `steps` floats from `skip` on
@@ -26,11 +38,7 @@ typedef void gather_kernel(const gather_tile *);
 
 #define GATHER_TILE(R, P)                                                               \
   static void gather_##R##x##P(const gather_tile *a) {                                  \
-    vf acc[R][P];                                                                       \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) {             \
-      if (a->first) acc[i][p] = splat(0);                                               \
-      else acc[i][p] = load(a->sums + (i * P + p) * 16, LANES);                         \
-    }                                                                                   \
+    LOAD_SUMS(R, P)                                                                     \
     const int64_t steps = a->steps, panel = a->panel_stride, skip = a->skip;            \
     const float *ahead = a->ahead;                                                      \
     for (int64_t t = 0; t < a->taps; t++) {                                             \
@@ -52,8 +60,7 @@ typedef void gather_kernel(const gather_tile *);
       FINISH_TILE(R, P, a->out, a->channel, pixel[i]);                                  \
       return;                                                                           \
     }                                                                                   \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)               \
-        store(a->sums + (i * P + p) * 16, acc[i][p], LANES);                            \
+    STORE_SUMS(R, P)                                                                    \
   }
 
 #define AT_ONCE 4 // steps of k between additions to pointers
@@ -128,19 +135,14 @@ typedef struct {
 
 typedef void multiply_kernel(const multiply_tile *);
 
-#define MULTIPLY_TILE(R, P)                                                 \
-  static void multiply_##R##x##P(const multiply_tile *a) {                  \
-    vf acc[R][P];                                                           \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++) { \
-      if (a->first) acc[i][p] = splat(0);                                   \
-      else acc[i][p] = load(a->sums + (i * P + p) * 16, LANES);             \
-    }                                                                       \
-    const int64_t panel = a->panel_stride;                                  \
-    const float *w = a->weights, *ahead = a->ahead;                         \
-    row_pointers x = point_to_rows(a->x, a->x_stride);                      \
-    ADD_ROWS(R, P, a->steps);                                               \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int p = 0; p < P; p++)   \
-        store(a->sums + (i * P + p) * 16, acc[i][p], LANES);                \
+#define MULTIPLY_TILE(R, P)                                \
+  static void multiply_##R##x##P(const multiply_tile *a) { \
+    LOAD_SUMS(R, P)                                        \
+    const int64_t panel = a->panel_stride;                 \
+    const float *w = a->weights, *ahead = a->ahead;        \
+    row_pointers x = point_to_rows(a->x, a->x_stride);     \
+    ADD_ROWS(R, P, a->steps);                              \
+    STORE_SUMS(R, P)                                       \
   }
 
 typedef struct {

@@ -20,7 +20,7 @@ typedef struct {
   int64_t block;                     // pixels, in whole tiles
   const float **in;                  // [tile][tap][TILE_ROWS]
   int64_t *pixel;                    // [BLOCK_PIXELS] output pixel, counted through all images
-  int64_t distance[BLOCK_PIXELS / TILE_ROWS]; // of a tile's rows, if it is one and pixels follow; else 0
+  int64_t distance[BLOCK_PIXELS / TILE_ROWS]; // of each tile's rows, by row_distance
   int64_t first_image, start, total; // pixels of the slice, and those before this block
   float *sums;                       // [tile][TILE_ROWS][TILE_PANELS][16]
 } gather_plan;

@@ -86,7 +86,7 @@ static void stem_row(const clat_conv_args *a, const stem_plan *s, const float *x
                     .lines = s->w.lines,
                     .panel_stride = depth,
                     .sums = sums,
-                    .first = 1};
+                    .first = 1}; // copy and weights are near: `ahead` asks for nothing new
   const int64_t most = a->out.channels > 16 ? STEM_ROWS : TILE_ROWS;
   for (int64_t c = 0; c < s->w.width; c += most) {
     const int count = (int)min64(most, s->w.width - c);

@@ -1,6 +1,7 @@
 // Register tiles of R pixels of a row by P panels of sixteen columns, where all that a pixel sees of
 // a line of the input lies side by side: one run of `steps` floats, x_stride floats after the run
-// of the pixel before it. Every sum runs over lines, then over the run. Needs tile.inc.h.
+// of the pixel before it. A 1x1 convolution has one line. Every sum runs over lines, then over the
+// run. Needs tile.inc.h.
 
 typedef struct {
   const float *x;

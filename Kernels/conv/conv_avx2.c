@@ -24,6 +24,7 @@
 #include "stem.inc.h"
 #include "depthwise.inc.h"
 #include "gather.inc.h"
+#include "transpose.inc.h"
 #include "pack.inc.h"
 #include "weight_grad.inc.h"
 #include "weight_grad_reduce.inc.h"

@@ -10,39 +10,6 @@ typedef struct {
   int scales_produced;
 } filter_source;
 
-#define CHUNK_LOW(a, b)                                                                           \
-  __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
-#define CHUNK_HIGH(a, b)                                                                          \
-  __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
-#define PAIR_LOW(a, b)                                                                            \
-  __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
-#define PAIR_HIGH(a, b)                                                                           \
-  __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
-#define EVEN_QUADS(a, b)                                                                          \
-  __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
-#define ODD_QUADS(a, b)                                                                           \
-  __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
-
-/// Sixteen rows to sixteen columns.
-INLINE void transpose_rows(const vf *row, vf *column) {
-  vf quad[4][4]; // [rows / 4][c]: columns c, c + 4, c + 8 and c + 12 of four rows
-  UNROLL for (int q = 0; q < 4; q++) {
-    const vf *r = row + q * 4;
-    const vf a = CHUNK_LOW(r[0], r[1]), b = CHUNK_LOW(r[2], r[3]);
-    const vf c = CHUNK_HIGH(r[0], r[1]), d = CHUNK_HIGH(r[2], r[3]);
-    quad[q][0] = PAIR_LOW(a, b), quad[q][1] = PAIR_HIGH(a, b);
-    quad[q][2] = PAIR_LOW(c, d), quad[q][3] = PAIR_HIGH(c, d);
-  }
-  UNROLL for (int c = 0; c < 4; c++) {
-    const vf even_low = EVEN_QUADS(quad[0][c], quad[1][c]);
-    const vf even_high = EVEN_QUADS(quad[2][c], quad[3][c]);
-    const vf odd_low = ODD_QUADS(quad[0][c], quad[1][c]);
-    const vf odd_high = ODD_QUADS(quad[2][c], quad[3][c]);
-    column[c] = EVEN_QUADS(even_low, even_high), column[8 + c] = ODD_QUADS(even_low, even_high);
-    column[4 + c] = EVEN_QUADS(odd_low, odd_high), column[12 + c] = ODD_QUADS(odd_low, odd_high);
-  }
-}
-
 /// Of 48 floats in order every third, from each of the first three on.
 INLINE void split_thirds(const vf *x, vf *to) {
   const vf a = __builtin_shufflevector(x[0], x[1], 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 0, 0, 0, 0, 0);
@@ -71,16 +38,8 @@ INLINE void split_taps(const vf *x, float *taps) {
 /// Lanes are rows of the weights; their next `depth` filters lie side by side.
 INLINE void load_rows(const float *weights, int64_t row, int lanes, int64_t depth, float *taps) {
   for (int64_t at = 0; at < depth * 9; at += 16) {
-    vf rows[16], columns[16];
-    if (lanes == 16 && depth * 9 - at >= 16) {
-      UNROLL for (int i = 0; i < 16; i++) rows[i] = load(weights + i * row + at, LANES);
-    } else {
-      for (int i = 0; i < 16; i++) {
-        rows[i] = splat(0);
-        if (i < lanes) rows[i] = load(weights + i * row + at, (int)min64(16, depth * 9 - at));
-      }
-    }
-    transpose_rows(rows, columns);
+    vf columns[16];
+    transpose_block(weights + at, row, lanes, (int)min64(16, depth * 9 - at), columns);
     UNROLL for (int i = 0; i < 16; i++) store(taps + (at + i) * 16, columns[i], LANES);
   }
 }

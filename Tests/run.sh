@@ -51,8 +51,8 @@ if step "build, warnings are errors" swift build "${flags[@]}" --build-tests; th
 fi
 step "the DSL type-checks quickly" Tests/typecheck.sh
 step "kernels" Kernels/tests/run.sh
-step "kernels, address sanitizer" Kernels/tests/run.sh -fsanitize=address
-step "kernels, undefined behaviour sanitizer" Kernels/tests/run.sh -fsanitize=undefined
+step "kernels, address and undefined behaviour sanitizers" \
+  Kernels/tests/run.sh -fsanitize=address,undefined
 if command -v python3 >/dev/null; then
   step "benchmarks' reports" python3 Benchmarks/test_report.py
 fi

@@ -1,4 +1,4 @@
-#include "check.h"
+#include "sweep.h"
 
 static float expected_step(const clat_sign_step_args *a, int64_t i) {
   const float g = a->gradient[i];

@@ -1,5 +1,4 @@
-// Sweeps one kernel over every instruction set: against formulas in double, against its plain twin,
-// cut into slices, and on buffers whose neighbouring pages may not be touched.
+// What the tests of kernels share: counted checks, operands between guard pages, random data.
 #ifndef CLAT_TESTS_CHECK_H
 #define CLAT_TESTS_CHECK_H
 
@@ -14,15 +13,15 @@
 
 static int passed, failed;
 
-#define CHECK(condition, ...)                                                                      \
-  do {                                                                                             \
-    if (condition) {                                                                               \
-      passed++;                                                                                    \
-    } else if (failed++ < 20) {                                                                    \
-      printf("%s:%d: ", __FILE__, __LINE__);                                                       \
-      printf(__VA_ARGS__);                                                                         \
-      printf("\n");                                                                                \
-    }                                                                                              \
+#define CHECK(condition, ...)               \
+  do {                                      \
+    if (condition) {                        \
+      passed++;                             \
+    } else if (failed++ < 20) {             \
+      printf("%s:%d: ", __FILE__, __LINE__); \
+      printf(__VA_ARGS__);                  \
+      printf("\n");                         \
+    }                                       \
   } while (0)
 
 static inline int finish(const char *name) {
@@ -30,22 +29,32 @@ static inline int finish(const char *name) {
   return failed != 0 || passed == 0;
 }
 
-static const float gap = 777; // what lies between the channels and the stride, and must stay
+/// Whether this CPU runs an instruction set's path; says so once where it does not.
+static inline int isa_runs(clat_isa isa) {
+  static int told[CLAT_ISA_COUNT];
+  const int runs = clat_isa_supported(isa);
+  if (!runs && !told[isa]++) printf("%s: not executed, this CPU lacks it\n", clat_isa_name(isa));
+  return runs;
+}
 
 // ---- memory whose end (or start, when guard_front) touches a page without access
 
+enum { MAX_REGIONS = 512 };
 static int guard_front;
 static struct {
   char *base;
   size_t bytes;
-} regions[256];
+} regions[MAX_REGIONS];
 static int region_count;
 
 static inline void *guarded(size_t bytes) {
   const size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (bytes + page - 1) / page * page;
   char *base = mmap(NULL, whole + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base == MAP_FAILED || region_count == 256) abort();
-  if (whole && mprotect(base + page, whole, PROT_READ | PROT_WRITE) != 0) abort();
+  if (base == MAP_FAILED || region_count == MAX_REGIONS ||
+      (whole && mprotect(base + page, whole, PROT_READ | PROT_WRITE) != 0)) {
+    fprintf(stderr, "cannot map %zu guarded bytes\n", bytes);
+    exit(70);
+  }
   regions[region_count].base = base;
   regions[region_count++].bytes = whole + 2 * page;
   return base + page + (guard_front ? 0 : whole - bytes);
@@ -58,14 +67,22 @@ static inline void release_guarded(void) {
   }
 }
 
+/// What is mapped now stays until the end.
+static inline void keep_guarded(void) { region_count = 0; }
+
 // ---- data
 
-static uint32_t random_state = 1;
-static inline uint32_t random_word(void) {
-  random_state = random_state * 1664525u + 1013904223u;
-  return random_state >> 8;
+/// SplitMix64 (Steele et al. 2014).
+static inline uint64_t random_word(void) {
+  static uint64_t state = 1;
+  uint64_t z = state += 0x9e3779b97f4a7c15u;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+  return z ^ z >> 31;
 }
-static inline float random_float(void) { return (float)random_word() * 0x1p-23f - 1; }
+static inline int random_below(int n) { return (int)(random_word() >> 33) % n; }
+/// Uniform in [-1, 1).
+static inline float random_float(void) { return (float)(random_word() >> 40) * 0x1p-23f - 1; }
 
 static inline float *random_floats(int64_t count) {
   float *p = guarded((size_t)count * sizeof *p);
@@ -73,134 +90,10 @@ static inline float *random_floats(int64_t count) {
   return p;
 }
 
-static inline int64_t slab_floats(int64_t pixels, int64_t channels, int64_t stride) {
-  return pixels ? (pixels - 1) * stride + channels : 0;
-}
-
-/// [pixels][stride] with random channels; the last pixel ends with its channels.
-static inline float *random_slab(int64_t pixels, int64_t channels, int64_t stride) {
-  float *p = random_floats(slab_floats(pixels, channels, stride));
-  for (int64_t i = 0; i < slab_floats(pixels, channels, stride); i++) {
-    if (i % stride >= channels) p[i] = gap;
-  }
+static inline uint8_t *random_bytes(int64_t count) {
+  uint8_t *p = guarded((size_t)count);
+  for (int64_t i = 0; i < count; i++) p[i] = (uint8_t)random_word();
   return p;
-}
-
-static inline uint8_t *random_bits(int64_t pixels, int64_t channels) {
-  const int64_t row = (channels + 7) / 8;
-  uint8_t *p = guarded((size_t)(pixels * row));
-  for (int64_t i = 0; i < pixels * row; i++) {
-    p[i] = (uint8_t)random_word();
-    if (i % row == row - 1 && channels % 8) p[i] &= (uint8_t)((1 << channels % 8) - 1);
-  }
-  return p;
-}
-
-static inline int bit_at(const uint8_t *bits, int64_t pixel, int64_t channels, int64_t c) {
-  return bits[pixel * ((channels + 7) / 8) + c / 8] >> c % 8 & 1;
-}
-
-// ---- sweep
-
-/// What a kernel writes: floats compared with `expected` (in double, gaps included), or bytes
-/// compared exactly.
-typedef struct {
-  void *data;
-  size_t bytes;
-  const double *expected; // [bytes / 4], or NULL
-  const void *exact;      // [bytes], or NULL
-  double tolerance;       // absolute, and relative to the expected value
-} output;
-
-enum { MAX_OUTPUTS = 6 };
-
-static inline void *copy_of(const void *p, size_t bytes) {
-  void *q = malloc(bytes ? bytes : 1);
-  if (!q) abort();
-  return memcpy(q, p, bytes);
-}
-
-static inline int close_to(double got, double want, double tolerance) {
-  if (isnan(want)) return isnan(got);
-  return got == want || fabs(got - want) <= tolerance * (1 + fabs(want));
-}
-
-static inline int matches(const output *o, const float *twin, const char *name, const char *isa) {
-  const float *got = o->data;
-  for (size_t i = 0; o->expected && i < o->bytes / sizeof(float); i++) {
-    const double other = twin ? (double)twin[i] : o->expected[i];
-    if (!close_to(got[i], o->expected[i], o->tolerance) || !close_to(got[i], other, o->tolerance)) {
-      printf("%s %s [%zu]: %.9g, formula %.9g, twin %.9g\n", name, isa, i, got[i], o->expected[i],
-             other);
-      return 0;
-    }
-  }
-  return !o->exact || memcmp(o->data, o->exact, o->bytes) == 0;
-}
-
-static inline void run_slices(clat_kernel *kernel, const void *args, int64_t units, int64_t step,
-                              void *scratch) {
-  const int64_t slices = (units + step - 1) / step;
-  for (int64_t s = slices - 1; s >= 0; s--) {
-    kernel(args, s * step, (s + 1) * step < units ? (s + 1) * step : units, scratch);
-  }
-}
-
-static inline void sweep_isa(const char *name, clat_isa isa, const void *args, int64_t units,
-                             output *outs, int count, void **initial, void **twin) {
-  clat_kernel *kernel = clat_kernel_find(name, isa);
-  const char *isa_name = clat_isa_name(isa);
-  CHECK(kernel != NULL, "%s: no %s path", name, isa_name);
-  if (!kernel) return;
-  void *scratch = guarded(CLAT_SCRATCH_BYTES), *whole[MAX_OUTPUTS];
-  for (int k = 0; k < count; k++) memcpy(outs[k].data, initial[k], outs[k].bytes);
-  run_slices(kernel, args, units, units ? units : 1, scratch);
-  for (int k = 0; k < count; k++) {
-    CHECK(matches(&outs[k], twin[k], name, isa_name), "%s %s: output %d differs", name,
-          isa_name, k);
-    whole[k] = copy_of(outs[k].data, outs[k].bytes);
-    if (!twin[k]) twin[k] = copy_of(outs[k].data, outs[k].bytes);
-  }
-  for (int64_t step = 1; step < 4 && step < units; step++) {
-    for (int k = 0; k < count; k++) memcpy(outs[k].data, initial[k], outs[k].bytes);
-    run_slices(kernel, args, units, step, scratch);
-    for (int k = 0; k < count; k++) {
-      CHECK(memcmp(outs[k].data, whole[k], outs[k].bytes) == 0, "%s %s: slices of %d change bits",
-            name, isa_name, (int)step);
-    }
-  }
-  for (int k = 0; k < count; k++) free(whole[k]);
-}
-
-/// The outputs' present contents are what every run starts from.
-static inline void sweep(const char *name, const void *args, int64_t units, output *outs,
-                         int count) {
-  void *initial[MAX_OUTPUTS] = {0}, *twin[MAX_OUTPUTS] = {0};
-  for (int k = 0; k < count; k++) initial[k] = copy_of(outs[k].data, outs[k].bytes);
-  for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
-    if (!clat_isa_supported((clat_isa)isa)) {
-      static int told[CLAT_ISA_COUNT];
-      if (!told[isa]++) printf("%s: not executed\n", clat_isa_name((clat_isa)isa));
-      continue;
-    }
-    sweep_isa(name, (clat_isa)isa, args, units, outs, count, initial, twin);
-  }
-  for (int k = 0; k < count; k++) {
-    memcpy(outs[k].data, initial[k], outs[k].bytes);
-    free(initial[k]);
-    free(twin[k]);
-  }
-}
-
-/// Doubles for `expected`, freed with the guarded memory.
-static inline double *doubles(int64_t count) { return guarded((size_t)count * sizeof(double)); }
-
-static inline output floats_out(float *data, int64_t count, const double *expected,
-                                double tolerance) {
-  return (output){data, (size_t)count * sizeof *data, expected, NULL, tolerance};
-}
-static inline output exact_out(void *data, size_t bytes, const void *expected) {
-  return (output){data, bytes, NULL, expected, 0};
 }
 
 #endif

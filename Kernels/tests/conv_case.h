@@ -3,7 +3,7 @@
 #ifndef CLAT_CONV_CASE_H
 #define CLAT_CONV_CASE_H
 
-#include "kernel_test.h"
+#include "check.h"
 
 typedef struct {
   int images, height, width, in, out, kernel, stride, pad;
@@ -93,10 +93,10 @@ static void compare_outputs(const clat_epilogue *out, int pixels, const epilogue
       apart = fmax(apart, fabs((double)y - r->twin[p * out->y_stride + n]) / size);
     }
   }
-  test_check(worst <= tolerance, "%s: %.1e from the exact sums", name, worst);
-  test_check(apart <= tolerance, "%s: %.1e from the reference path", name, apart);
-  test_check(!bits_wrong, "%s: %d wrong ReLU bits", name, bits_wrong);
-  test_check(!gaps_wrong, "%s: %d floats written outside the slice of a slab", name, gaps_wrong);
+  CHECK(worst <= tolerance, "%s: %.1e from the exact sums", name, worst);
+  CHECK(apart <= tolerance, "%s: %.1e from the reference path", name, apart);
+  CHECK(!bits_wrong, "%s: %d wrong ReLU bits", name, bits_wrong);
+  CHECK(!gaps_wrong, "%s: %d floats written outside the slice of a slab", name, gaps_wrong);
 }
 
 static void start_outputs(float *y, const float *residual, const clat_epilogue *out, int pixels, int alias) {
@@ -131,7 +131,7 @@ static void run_kernel(const test_case *c, clat_kernel *kernel, float *y, const 
   c->out->y = y;
   c->out->residual = !c->e->residual ? NULL : c->e->alias ? y : residual;
   for (int at = 0, next; at < c->s->images; at = next) {
-    next = cuts ? at + 1 + test_below(2) : c->s->images;
+    next = cuts ? at + 1 + random_below(2) : c->s->images;
     next = next < c->s->images ? next : c->s->images;
     kernel(c->args, at, next, scratch);
   }
@@ -143,26 +143,26 @@ static void run_case(const test_case *c) {
   const epilogue *e = c->e;
   const int small = out_side(s, s->height) * out_side(s, s->width), large = s->height * s->width;
   const int from = c->transpose ? s->out : s->in, to = c->transpose ? s->in : s->out;
-  const int gap = test_below(3) ? 0 : 5, y_stride = to + gap,
-            x_stride = from + (test_below(3) ? 0 : 3);
+  const int gap = random_below(3) ? 0 : 5, y_stride = to + gap,
+            x_stride = from + (random_below(3) ? 0 : 3);
   const int in_pixels = s->images * (c->transpose ? small : large),
             pixels = s->images * (c->transpose ? large : small);
   const size_t outputs = (size_t)pixels, bit_bytes = outputs * (size_t)((to + 7) / 8);
-  float *residual = test_floats(outputs * (size_t)y_stride);
+  float *residual = random_floats(outputs * (size_t)y_stride);
   const outcome r = {malloc(outputs * (size_t)to * sizeof(double)),
                      malloc(outputs * (size_t)to * sizeof(double)),
-                     test_floats(outputs * (size_t)y_stride),
-                     test_floats(outputs * (size_t)y_stride), test_bytes(bit_bytes)};
-  *c->x = test_floats((size_t)in_pixels * (size_t)x_stride - (size_t)(x_stride - from));
+                     random_floats(outputs * (size_t)y_stride),
+                     random_floats(outputs * (size_t)y_stride), random_bytes(bit_bytes)};
+  *c->x = random_floats((size_t)in_pixels * (size_t)x_stride - (size_t)(x_stride - from));
   *c->x_stride = x_stride;
   *c->out = (clat_epilogue){.channels = to,
                             .y_stride = y_stride,
                             .residual_stride = y_stride,
-                            .bias = e->bias ? test_floats((size_t)to) : NULL,
+                            .bias = e->bias ? random_floats(to) : NULL,
                             .relu = e->relu,
                             .relu_bits = e->bits ? r.bits : NULL,
                             .residual_last = e->last,
-                            .mask_bits = e->mask ? test_bytes(bit_bytes) : NULL};
+                            .mask_bits = e->mask ? random_bytes(bit_bytes) : NULL};
   convolve(s, c->transpose, c->w, *c->x, x_stride, r.sum, r.size);
   if (c->spreads) spread_sizes(r.size, outputs * (size_t)to);
   run_kernel(c, c->reference, r.twin, residual, pixels, 0);
@@ -170,7 +170,7 @@ static void run_case(const test_case *c) {
   compare_outputs(c->out, pixels, e, &r, residual, c->tolerance);
   float *sliced = r.twin;
   run_kernel(c, c->kernel, sliced, residual, pixels, 1);
-  test_check(memcmp(sliced, r.y, outputs * (size_t)y_stride * sizeof *sliced) == 0,
+  CHECK(memcmp(sliced, r.y, outputs * (size_t)y_stride * sizeof *sliced) == 0,
              "%s: slices change the result", name);
   free(r.sum), free(r.size);
 }

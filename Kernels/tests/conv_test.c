@@ -35,7 +35,7 @@ typedef struct {
   size_t packed;
 } tables;
 
-static int32_t *integers(size_t n) { return test_guarded(n * sizeof(int32_t)); }
+static int32_t *integers(size_t n) { return guarded(n * sizeof(int32_t)); }
 
 static tables forward_tables(const shape *s) {
   const int height = out_side(s, s->height), width = out_side(s, s->width),
@@ -93,16 +93,16 @@ static tables gradient_tables(const shape *s) {
 }
 
 static float *pack(const shape *s, int transpose, const tables *t, const float *w, clat_isa isa) {
-  float *twin = test_floats(t->packed), *packed = test_floats(t->packed);
+  float *twin = random_floats(t->packed), *packed = random_floats(t->packed);
   clat_conv_pack_args a = {s->out, s->in, s->kernel * s->kernel, transpose, t->phases, t->phase,
                            w,      twin};
   const int units = t->phases * (int)(rounded((size_t)(transpose ? s->in : s->out)) / 16);
   paths[CLAT_ISA_REFERENCE].pack(&a, 0, units, scratch);
   a.packed = packed;
-  const int cut = test_below(units + 1);
+  const int cut = random_below(units + 1);
   paths[isa].pack(&a, cut, units, scratch);
   paths[isa].pack(&a, 0, cut, scratch);
-  test_check(memcmp(packed, twin, t->packed * sizeof *packed) == 0, "%s: packed weights differ",
+  CHECK(memcmp(packed, twin, t->packed * sizeof *packed) == 0, "%s: packed weights differ",
              name);
   return packed;
 }
@@ -134,30 +134,30 @@ static void test_gather(const shape *s, int transpose, clat_isa isa, const float
 static void test_weight_grad(const shape *s, clat_isa isa) {
   const tables t = forward_tables(s);
   const int taps = s->kernel * s->kernel, rows = taps * s->in,
-            chunks = 1 + test_below(s->images + 1);
-  const int x_stride = s->in + (test_below(3) ? 0 : 3),
-            dy_stride = s->out + (test_below(3) ? 0 : 5);
+            chunks = 1 + random_below(s->images + 1);
+  const int x_stride = s->in + (random_below(3) ? 0 : 3),
+            dy_stride = s->out + (random_below(3) ? 0 : 5);
   const size_t one = (size_t)rows * (size_t)s->out;
-  const float *x = test_floats((size_t)(s->images * t.in_pixels) * (size_t)x_stride -
+  const float *x = random_floats((size_t)(s->images * t.in_pixels) * (size_t)x_stride -
                                (size_t)(x_stride - s->in));
-  const float *dy = test_floats((size_t)(s->images * t.out_pixels) * (size_t)dy_stride -
+  const float *dy = random_floats((size_t)(s->images * t.out_pixels) * (size_t)dy_stride -
                                 (size_t)(dy_stride - s->out));
-  float *partial = test_floats(one * (size_t)chunks), *sliced = test_floats(one * (size_t)chunks);
-  float *dw = test_floats(one), *twin = test_floats(one);
+  float *partial = random_floats(one * (size_t)chunks), *sliced = random_floats(one * (size_t)chunks);
+  float *dw = random_floats(one), *twin = random_floats(one);
   clat_conv_weight_grad_args a = {s->images,     t.in_pixels, t.out_pixels, s->in,  s->out,
                                   taps,          x_stride,    dy_stride,    chunks, 1,
                                   t.phase[0].in, x,           dy,           partial};
   paths[isa].grad(&a, 0, chunks, scratch);
-  a.partial = sliced, a.blocks = 1 + test_below(rows + 2);
+  a.partial = sliced, a.blocks = 1 + random_below(rows + 2);
   for (int job = chunks * a.blocks - 1; job >= 0; job--) paths[isa].grad(&a, job, job + 1, scratch);
-  test_check(memcmp(partial, sliced, one * (size_t)chunks * sizeof *dw) == 0,
+  CHECK(memcmp(partial, sliced, one * (size_t)chunks * sizeof *dw) == 0,
              "%s: blocks change the result", name);
   clat_conv_weight_grad_reduce_args r = {s->in, s->out, taps, chunks, partial, dw};
-  const int cut = test_below(s->out + 1);
+  const int cut = random_below(s->out + 1);
   paths[isa].reduce(&r, 0, cut, scratch), paths[isa].reduce(&r, cut, s->out, scratch);
   r.dw = twin;
   paths[CLAT_ISA_REFERENCE].reduce(&r, 0, s->out, scratch);
-  test_check(memcmp(dw, twin, one * sizeof *dw) == 0, "%s: reduced weight gradients differ", name);
+  CHECK(memcmp(dw, twin, one * sizeof *dw) == 0, "%s: reduced weight gradients differ", name);
   a.partial = sliced, a.blocks = 1;
   paths[CLAT_ISA_REFERENCE].grad(&a, 0, chunks, scratch);
   double worst = 0, apart = 0;
@@ -175,26 +175,27 @@ static void test_weight_grad(const shape *s, clat_isa isa) {
       }
       worst = fmax(worst, fabs(dw[(o * s->in + row % s->in) * taps + row / s->in] - sum) / size);
     }
-  test_check(worst <= 2e-6, "%s: weight gradient %.1e from the exact sums", name, worst);
-  test_check(apart <= 1e-4, "%s: weight gradient %.1e from the reference path", name, apart);
+  CHECK(worst <= 2e-6, "%s: weight gradient %.1e from the exact sums", name, worst);
+  CHECK(apart <= 1e-4, "%s: weight gradient %.1e from the reference path", name, apart);
 }
 
 static void test_shape(shape s) {
   static int turn;
   if (s.height + 2 * s.pad < s.kernel || s.width + 2 * s.pad < s.kernel) return;
   for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
-    if (!test_runs((clat_isa)isa)) continue;
+    if (!isa_runs((clat_isa)isa)) continue;
+    guard_front = random_below(4) == 0;
     snprintf(name, sizeof name, "%s %d images %dx%d, %d->%d, kernel %d stride %d pad %d",
              clat_isa_name((clat_isa)isa), s.images, s.height, s.width, s.in, s.out, s.kernel,
              s.stride, s.pad);
     const size_t count = (size_t)(s.in * s.out * s.kernel * s.kernel);
     for (int transpose = 0; transpose < 2; transpose++) {
-      test_gather(&s, transpose, (clat_isa)isa, test_floats(count),
+      test_gather(&s, transpose, (clat_isa)isa, random_floats(count),
                   &epilogues[turn++ % EPILOGUES]);
-      test_release();
+      release_guarded();
     }
     test_weight_grad(&s, (clat_isa)isa);
-    test_release();
+    release_guarded();
   }
 }
 
@@ -202,12 +203,12 @@ static void test_shape(shape s) {
 static void test_nan(shape s) {
   const tables t = forward_tables(&s);
   const size_t outputs = (size_t)(s.images * t.out_pixels * s.out);
-  const float *x = test_floats((size_t)(s.images * t.in_pixels * s.in));
-  const float *w = test_floats((size_t)(s.in * s.out * s.kernel * s.kernel));
-  float *bias = test_floats((size_t)s.out), *y = test_floats(outputs);
-  uint8_t *bits = test_bytes(outputs);
+  const float *x = random_floats((size_t)(s.images * t.in_pixels * s.in));
+  const float *w = random_floats((size_t)(s.in * s.out * s.kernel * s.kernel));
+  float *bias = random_floats(s.out), *y = random_floats(outputs);
+  uint8_t *bits = random_bytes(outputs);
   for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
-    if (!test_runs((clat_isa)isa)) continue;
+    if (!isa_runs((clat_isa)isa)) continue;
     snprintf(name, sizeof name, "%s NaN %d->%d", clat_isa_name((clat_isa)isa), s.in, s.out);
     for (int c = 0; c < s.out; c++) bias[c] = c % 3 == 1 ? NAN : 0;
     clat_conv_args a = {.images = s.images,
@@ -232,9 +233,9 @@ static void test_nan(shape s) {
       const size_t byte = i / (size_t)s.out * (size_t)((s.out + 7) / 8) + (size_t)c / 8;
       wrong += hidden ? !isnan(y[i]) || (bits[byte] >> c % 8 & 1) : !(y[i] >= 0);
     }
-    test_check(!wrong, "%s: %d outputs", name, wrong);
+    CHECK(!wrong, "%s: %d outputs", name, wrong);
   }
-  test_release();
+  release_guarded();
 }
 
 int main(void) {
@@ -255,7 +256,8 @@ int main(void) {
       {2, 8, 8, 64, 64, 3, 1, 1},    {2, 28, 28, 20, 17, 3, 1, 1}, {1, 15, 14, 24, 16, 3, 1, 0},
       {1, 31, 30, 18, 20, 3, 2, 1},  {2, 32, 32, 16, 32, 1, 2, 0}, {1, 45, 40, 12, 24, 3, 1, 1},
       {1, 9, 24, 40, 16, 2, 1, 0},   {1, 17, 15, 16, 16, 3, 1, 2}, {1, 64, 33, 16, 16, 3, 2, 0}};
-  scratch = test_guarded(CLAT_SCRATCH_BYTES), test_mapped = 0;
+  scratch = guarded(CLAT_SCRATCH_BYTES);
+  keep_guarded();
   test_nan((shape){2, 8, 8, 16, 17, 3, 1, 1});
   test_nan((shape){1, 5, 7, 20, 3, 3, 1, 1});
   test_nan((shape){1, 4, 4, 160, 33, 3, 2, 1});
@@ -267,5 +269,5 @@ int main(void) {
         for (int stride = 1; stride <= 3; stride++, at++)
           test_shape((shape){1 + at % 4, sides[at / 3 % 4][0], sides[at / 3 % 4][1], channels[in],
                              channels[out], kernel, stride, at % 2 ? kernel / 2 : 0});
-  return test_finish("conv");
+  return finish("conv");
 }

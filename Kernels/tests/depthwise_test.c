@@ -1,6 +1,6 @@
 // Depthwise convolutions against the definition in double, their reference twins, and themselves
 // sliced.
-#include "check.h"
+#include "sweep.h"
 
 typedef struct {
   int images, height, width, channels, kernel, stride, pad, gap;

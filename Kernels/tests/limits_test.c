@@ -1,4 +1,4 @@
-#include "check.h"
+#include "sweep.h"
 
 static void multiply_add_case(int64_t units, int64_t rounds) {
   const int64_t count = units * CLAT_CHAINS;

@@ -1,4 +1,4 @@
-#include "check.h"
+#include "sweep.h"
 
 static double *probabilities(const float *row, int classes, double *log_sum) {
   double *p = doubles(classes), best = row[0], sum = 0;

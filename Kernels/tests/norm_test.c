@@ -1,4 +1,4 @@
-#include "check.h"
+#include "sweep.h"
 
 typedef struct {
   int images, pixels, channels, pad;

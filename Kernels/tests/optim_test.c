@@ -1,4 +1,4 @@
-#include "check.h"
+#include "sweep.h"
 
 static void sgd_case(int64_t count, int in_place) {
   float *w = random_floats(count), *g = random_floats(count), *m = random_floats(count);

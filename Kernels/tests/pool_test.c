@@ -1,4 +1,4 @@
-#include "check.h"
+#include "sweep.h"
 
 typedef struct {
   int images, height, width, channels, kernel, stride, pad, gap;

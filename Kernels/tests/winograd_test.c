@@ -70,16 +70,16 @@ static const float *pack(const shape *s, int transpose, const float *w, clat_isa
   const int panels = (int)rounded((size_t)to) / CLAT_PANEL;
   const int points = s->stride == 1 && tile == TILE_2X2 ? CLAT_WINOGRAD_2X2_POINTS : CLAT_WINOGRAD_POINTS;
   const size_t count = (size_t)(panels * points * from * CLAT_PANEL);
-  float *packed = test_floats(count), *twin = test_floats(count);
+  float *packed = random_floats(count), *twin = random_floats(count);
   clat_winograd_pack_args a = {s->out, s->in, transpose, w, twin};
   path(s, CLAT_ISA_REFERENCE)->pack(&a, 0, panels, scratch);
   a.packed = packed;
-  const int cut = test_below(panels + 1);
+  const int cut = random_below(panels + 1);
   path(s, isa)->pack(&a, cut, panels, scratch);
   path(s, isa)->pack(&a, 0, cut, scratch);
   double worst = 0;
   for (size_t i = 0; i < count; i++) worst = fmax(worst, fabs((double)packed[i] - twin[i]));
-  test_check(worst <= 1e-6, "%s: transformed filters %.1e from the reference path", name, worst);
+  CHECK(worst <= 1e-6, "%s: transformed filters %.1e from the reference path", name, worst);
   return packed;
 }
 
@@ -102,24 +102,24 @@ static clat_winograd_args arguments(const shape *s, int transpose) {
 static void test_transient(const shape *s, clat_winograd_args a, int axis, clat_isa isa) {
   if (axis >= 0) {
     const int channels = axis ? s->in : s->out;
-    float *scale = test_floats((size_t)channels), *w = test_floats((size_t)(s->in * s->out * 9));
+    float *scale = random_floats(channels), *w = random_floats((size_t)(s->in * s->out * 9));
     for (int i = 0; i < s->in * s->out * 9; i++)
       w[i] = a.weights[i] * scale[axis ? i / 9 % s->in : i / 9 / s->in];
     a.packed = pack(s, a.transpose, w, isa);
     a.scale = scale, a.scale_axis = axis;
   }
   const size_t count = (size_t)(s->images * a.out_height * a.out_width * a.out.y_stride);
-  float *y = test_floats(count), *twin = test_floats(count);
+  float *y = random_floats(count), *twin = random_floats(count);
   for (size_t i = 0; i < count; i++) y[i] = twin[i] = 0.5f; // the residual, too
   if (a.out.residual) a.out.residual = y;
   a.out.y = y;
   convolution(s, a.transpose, isa)(&a, 0, s->images, scratch);
   a.packed = NULL, a.out.y = twin;
   if (a.out.residual) a.out.residual = twin;
-  const int cut = test_below(s->images + 1);
+  const int cut = random_below(s->images + 1);
   convolution(s, a.transpose, isa)(&a, cut, s->images, scratch);
   convolution(s, a.transpose, isa)(&a, 0, cut, scratch);
-  test_check(memcmp(y, twin, count * sizeof *y) == 0,
+  CHECK(memcmp(y, twin, count * sizeof *y) == 0,
              "%s: filters transformed on the way change the result", name);
 }
 
@@ -128,7 +128,7 @@ static void test_channels(const shape *s, clat_winograd_args a, clat_isa isa) {
   const size_t pixels = (size_t)(s->images * a.out_height * a.out_width),
                count = pixels * (size_t)a.out.y_stride,
                bytes = pixels * (size_t)((a.out.channels + 7) / 8);
-  float *y = test_floats(count), *twin = test_floats(count);
+  float *y = random_floats(count), *twin = random_floats(count);
   uint8_t *bits = calloc(bytes, 2);
   for (size_t i = 0; i < count; i++) y[i] = twin[i] = 0.5f; // the residual, too
   if (a.out.residual) a.out.residual = y;
@@ -138,16 +138,16 @@ static void test_channels(const shape *s, clat_winograd_args a, clat_isa isa) {
   if (a.out.residual) a.out.residual = twin;
   if (a.out.relu_bits) a.out.relu_bits = bits + bytes;
   a.out.y = twin, a.by_channels = 1;
-  const int panels = (a.out.channels + CLAT_PANEL - 1) / CLAT_PANEL, cut = test_below(panels + 1);
+  const int panels = (a.out.channels + CLAT_PANEL - 1) / CLAT_PANEL, cut = random_below(panels + 1);
   convolution(s, a.transpose, isa)(&a, cut, panels, scratch);
   convolution(s, a.transpose, isa)(&a, 0, cut, scratch);
-  test_check(memcmp(y, twin, count * sizeof *y) == 0 && memcmp(bits, bits + bytes, bytes) == 0,
+  CHECK(memcmp(y, twin, count * sizeof *y) == 0 && memcmp(bits, bits + bytes, bytes) == 0,
              "%s: slices by channels change the result", name);
   free(bits);
 }
 
 static void test_convolution(const shape *s, int transpose, clat_isa isa, const epilogue *e) {
-  const float *w = test_floats((size_t)(s->in * s->out * 9));
+  const float *w = random_floats((size_t)(s->in * s->out * 9));
   clat_winograd_args a = arguments(s, transpose);
   a.packed = pack(s, transpose, w, isa);
   a.weights = w, a.transpose = transpose;
@@ -195,27 +195,27 @@ static double weight_grad(const shape *s, const float *x, const float *dy, int x
 
 static void test_weight_grad(const shape *s, clat_isa isa) {
   const int height = out_side(s, s->height), width = out_side(s, s->width),
-            chunks = 1 + test_below(s->images + 1);
-  const int x_stride = s->in + (test_below(3) ? 0 : 3),
-            dy_stride = s->out + (test_below(3) ? 0 : 5);
+            chunks = 1 + random_below(s->images + 1);
+  const int x_stride = s->in + (random_below(3) ? 0 : 3),
+            dy_stride = s->out + (random_below(3) ? 0 : 5);
   const size_t count = (size_t)(s->in * s->out * 9),
                one = CLAT_WINOGRAD_POINTS * (size_t)s->in * rounded((size_t)s->out);
-  const float *x = test_floats((size_t)(s->images * s->height * s->width * x_stride - x_stride + s->in)),
-              *dy = test_floats((size_t)(s->images * height * width * dy_stride - dy_stride + s->out));
-  float *partial = test_floats(one * (size_t)chunks), *sliced = test_floats(one * (size_t)chunks),
-        *dw = test_floats(count), *twin = test_floats(count);
+  const float *x = random_floats((size_t)(s->images * s->height * s->width * x_stride - x_stride + s->in)),
+              *dy = random_floats((size_t)(s->images * height * width * dy_stride - dy_stride + s->out));
+  float *partial = random_floats(one * (size_t)chunks), *sliced = random_floats(one * (size_t)chunks),
+        *dw = random_floats(count), *twin = random_floats(count);
   double *exact = malloc(count * sizeof *exact);
   clat_winograd_weight_grad_args a = {s->images, s->height, s->width, height,    width,
                                       s->in,     s->out,    s->pad,   s->pad,    x_stride,
                                       dy_stride, chunks,    1,        x,         dy,
                                       partial};
   path(s, isa)->grad(&a, 0, chunks, scratch);
-  a.partial = sliced, a.blocks = 1 + test_below(4);
+  a.partial = sliced, a.blocks = 1 + random_below(4);
   for (int job = chunks * a.blocks - 1; job >= 0; job--) path(s, isa)->grad(&a, job, job + 1, scratch);
-  test_check(memcmp(partial, sliced, one * (size_t)chunks * sizeof *dw) == 0,
+  CHECK(memcmp(partial, sliced, one * (size_t)chunks * sizeof *dw) == 0,
              "%s: blocks change the result", name);
   clat_winograd_weight_grad_reduce_args r = {s->in, s->out, chunks, partial, dw};
-  const int cut = test_below(s->out + 1);
+  const int cut = random_below(s->out + 1);
   path(s, isa)->reduce(&r, 0, cut, scratch), path(s, isa)->reduce(&r, cut, s->out, scratch);
   a.partial = sliced, a.blocks = 1;
   path(s, CLAT_ISA_REFERENCE)->grad(&a, 0, chunks, scratch);
@@ -227,24 +227,25 @@ static void test_weight_grad(const shape *s, clat_isa isa) {
     worst = fmax(worst, fabs(dw[i] - exact[i]) / rms);
     apart = fmax(apart, fabs((double)dw[i] - twin[i]) / rms);
   }
-  test_check(worst <= 2e-4, "%s: weight gradient %.1e of the rms from the exact one", name, worst);
-  test_check(apart <= 2e-4, "%s: weight gradient %.1e of the rms from the reference", name, apart);
+  CHECK(worst <= 2e-4, "%s: weight gradient %.1e of the rms from the exact one", name, worst);
+  CHECK(apart <= 2e-4, "%s: weight gradient %.1e of the rms from the reference", name, apart);
   free(exact);
 }
 
 static void test_shape(shape s) {
   static int turn;
   for (int isa = 0; isa < CLAT_ISA_COUNT; isa++) {
-    if (!test_runs((clat_isa)isa)) continue;
+    if (!isa_runs((clat_isa)isa)) continue;
+    guard_front = random_below(4) == 0;
     snprintf(name, sizeof name, "%s%s %d images %dx%d, %d->%d, stride %d, pad %d",
              clat_isa_name((clat_isa)isa), tile == TILE_2X2 ? " 2x2" : "", s.images, s.height,
              s.width, s.in, s.out, s.stride, s.pad);
     for (int transpose = 0; transpose < 2; transpose++) {
       test_convolution(&s, transpose, (clat_isa)isa, &epilogues[turn++ % EPILOGUES]);
-      test_release();
+      release_guarded();
     }
     if (path(&s, (clat_isa)isa)->grad) test_weight_grad(&s, (clat_isa)isa);
-    test_release();
+    release_guarded();
   }
 }
 
@@ -254,29 +255,30 @@ static void test_accuracy(shape s, int transpose, double limit) {
   clat_winograd_args a = arguments(&s, transpose);
   const size_t inputs = (size_t)(s.images * a.in_height * a.in_width * from),
                outputs = (size_t)(s.images * a.out_height * a.out_width * to);
-  const float *w = test_floats((size_t)(s.in * s.out * 9));
-  a.x = test_floats(inputs), a.x_stride = from;
-  a.out = (clat_epilogue){.channels = to, .y_stride = to, .y = test_floats(outputs)};
+  const float *w = random_floats((size_t)(s.in * s.out * 9));
+  a.x = random_floats(inputs), a.x_stride = from;
+  a.out = (clat_epilogue){.channels = to, .y_stride = to, .y = random_floats(outputs)};
   double *sum = malloc(sizeof(double) * outputs), *size = malloc(sizeof(double) * outputs);
   convolve(&s, transpose, w, a.x, from, sum, size);
   for (int isa = CLAT_ISA_PORTABLE; isa < CLAT_ISA_COUNT; isa++) {
-    if (!test_runs((clat_isa)isa)) continue;
+    if (!isa_runs((clat_isa)isa)) continue;
     a.packed = pack(&s, transpose, w, (clat_isa)isa);
     convolution(&s, transpose, (clat_isa)isa)(&a, 0, s.images, scratch);
     double worst = 0, squares = 0;
     for (size_t i = 0; i < outputs; i++)
       worst = fmax(worst, fabs(a.out.y[i] - sum[i])), squares += sum[i] * sum[i];
     const double relative = worst / sqrt(squares / (double)outputs);
-    test_check(relative <= limit, "%s %d->%d: max error / rms %.1e", clat_isa_name((clat_isa)isa),
+    CHECK(relative <= limit, "%s %d->%d: max error / rms %.1e", clat_isa_name((clat_isa)isa),
                s.in, s.out, relative);
   }
   free(sum), free(size);
-  test_release();
+  release_guarded();
 }
 
 int main(void) {
   static const int channels[] = {1, 3, 15, 16, 17, 33, 64}, sides[][2] = {{5, 7}, {4, 4}, {9, 12}, {8, 8}};
-  scratch = test_guarded(CLAT_SCRATCH_BYTES), test_mapped = 0;
+  scratch = guarded(CLAT_SCRATCH_BYTES);
+  keep_guarded();
   test_accuracy((shape){1, 12, 12, 64, 64, 3, 1, 1}, 0, 3e-5);
   test_accuracy((shape){1, 8, 8, 256, 64, 3, 1, 1}, 0, 3e-5);
   test_accuracy((shape){2, 4, 4, 64, 512, 3, 1, 1}, 1, 3e-5);
@@ -310,5 +312,5 @@ int main(void) {
   for (at = 0; at < 49; at++)
     test_shape((shape){1 + at % 4, at % 3 ? 2 : 1 + at % 6, at % 4 ? 2 : 3 + at % 5,
                        channels[at % 7], channels[at / 7], 3, 1, 1 + at % 2});
-  return test_finish("winograd");
+  return finish("winograd");
 }

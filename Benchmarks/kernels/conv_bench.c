@@ -190,7 +190,7 @@ static void prepare_winograd(work *w, const layer *l) {
   float *partial = bench_floats(sums * (size_t)chunks);
   w->winograd_grad = (clat_winograd_weight_grad_args){
       w->forward.images, l->size, l->size, l->size, l->size, l->in, l->out, 1, 1, l->in, l->out,
-      chunks, blocks, w->forward.x, w->gradient.x, partial};
+      chunks, blocks, w->forward.x, w->gradient.x, partial, NULL};
   w->winograd_reduce =
       (clat_winograd_weight_grad_reduce_args){l->in, l->out, chunks, partial, w->reduce.dw};
 }

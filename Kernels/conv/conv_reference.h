@@ -16,15 +16,16 @@ void clat_winograd_pack_filters_reference(const clat_winograd_pack_args *a, int 
                                           int64_t begin, int64_t end,
                                           clat_filter_transform *transform);
 
+/// The taps' gradients, w[9], of the sums at all points, u[36].
+typedef void clat_filter_grad(double *w, const double *u);
+
 /// Adds a tile's products, of input channel k and all output channels, to sums[point][padded channel].
 typedef void clat_winograd_grad_tile(const clat_winograd_weight_grad_args *a, int64_t image, int row,
                                      int column, int64_t k, double *sums);
 void clat_winograd_weight_grad_jobs_reference(const clat_winograd_weight_grad_args *a, int64_t begin,
                                               int64_t end, double *sums,
-                                              clat_winograd_grad_tile *add_tile);
-
-/// The taps' gradients, w[9], of the sums at all points, u[36].
-typedef void clat_filter_grad(double *w, const double *u);
+                                              clat_winograd_grad_tile *add_tile,
+                                              clat_filter_grad *transform);
 void clat_winograd_reduce_reference(const clat_winograd_weight_grad_reduce_args *a, int64_t begin,
                                     int64_t end, clat_filter_grad *transform);
 

@@ -185,9 +185,22 @@ static void add_tile(const clat_winograd_weight_grad_args *a, int64_t image, int
   }
 }
 
+/// The gradients of the filters from input k, of sums at all points.
+static void finish_filters(const clat_winograd_weight_grad_args *a, int64_t k, const double *sums,
+                           clat_filter_grad *transform) {
+  const int64_t padded = (a->out_channels + 15) / 16 * 16;
+  for (int64_t o = 0; o < a->out_channels; o++) {
+    double u[CLAT_WINOGRAD_POINTS], w[9];
+    for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) u[i] = sums[i * padded + o];
+    transform(w, u);
+    for (int t = 0; t < 9; t++) a->dw[(o * a->in_channels + k) * 9 + t] = (float)w[t];
+  }
+}
+
 void clat_winograd_weight_grad_jobs_reference(const clat_winograd_weight_grad_args *a, int64_t begin,
                                               int64_t end, double *sums,
-                                              clat_winograd_grad_tile *add) {
+                                              clat_winograd_grad_tile *add,
+                                              clat_filter_grad *transform) {
   const int64_t padded = (a->out_channels + 15) / 16 * 16, panels = (a->in_channels + 15) / 16;
   for (int64_t job = begin; job < end; job++) {
     const int64_t chunk = job / a->blocks, block = job % a->blocks;
@@ -199,6 +212,10 @@ void clat_winograd_weight_grad_jobs_reference(const clat_winograd_weight_grad_ar
         for (int row = 0; row < a->out_height; row += 4)
           for (int column = 0; column < a->out_width; column += 4)
             add(a, image, row, column, k, sums);
+      if (a->dw) {
+        finish_filters(a, k, sums, transform);
+        continue;
+      }
       for (int64_t i = 0; i < CLAT_WINOGRAD_POINTS; i++)
         for (int64_t o = 0; o < padded; o++)
           a->partial[((chunk * CLAT_WINOGRAD_POINTS + i) * a->in_channels + k) * padded + o] =
@@ -207,9 +224,15 @@ void clat_winograd_weight_grad_jobs_reference(const clat_winograd_weight_grad_ar
   }
 }
 
+static void transform_sums(double *w, const double *u) {
+  double half[18];
+  for (int c = 0; c < 6; c++) WINOGRAD_FILTER_GRAD(double, half + c * 3, u + c, 6);
+  for (int r = 0; r < 3; r++) WINOGRAD_FILTER_GRAD(double, w + r * 3, half + r, 3);
+}
+
 void clat_winograd_weight_grad_reference(const void *args, int64_t begin, int64_t end,
                                          void *scratch) {
-  clat_winograd_weight_grad_jobs_reference(args, begin, end, scratch, add_tile);
+  clat_winograd_weight_grad_jobs_reference(args, begin, end, scratch, add_tile, transform_sums);
 }
 
 void clat_winograd_reduce_reference(const clat_winograd_weight_grad_reduce_args *a, int64_t begin,
@@ -226,12 +249,6 @@ void clat_winograd_reduce_reference(const clat_winograd_weight_grad_reduce_args 
       transform(w, u);
       for (int t = 0; t < 9; t++) a->dw[(o * a->in_channels + k) * 9 + t] = (float)w[t];
     }
-}
-
-static void transform_sums(double *w, const double *u) {
-  double half[18];
-  for (int c = 0; c < 6; c++) WINOGRAD_FILTER_GRAD(double, half + c * 3, u + c, 6);
-  for (int r = 0; r < 3; r++) WINOGRAD_FILTER_GRAD(double, w + r * 3, half + r, 3);
 }
 
 void clat_winograd_weight_grad_reduce_reference(const void *args, int64_t begin, int64_t end,

@@ -111,7 +111,7 @@ static void transform_sums(double *w, const double *u) { STRIDED_FILTER_GRADS(do
 
 void clat_winograd_strided_weight_grad_reference(const void *args, int64_t begin, int64_t end,
                                                  void *scratch) {
-  clat_winograd_weight_grad_jobs_reference(args, begin, end, scratch, add_tile);
+  clat_winograd_weight_grad_jobs_reference(args, begin, end, scratch, add_tile, transform_sums);
 }
 
 void clat_winograd_strided_weight_grad_reduce_reference(const void *args, int64_t begin,

@@ -2,7 +2,8 @@
 // tiles, with the transformed gradient of the output, tiles by channels. Blocks of tiles as long as
 // scratch allows, because every block reads and writes the sums once.
 
-#define GRAD_GROUP 128 // output channels whose transforms are held at a time
+#define GRAD_GROUP 128  // output channels whose transforms are held at a time
+#define FINISH_GROUP 64 // and whose sums stay in scratch until they are finished
 
 typedef struct winograd_product winograd_product;
 
@@ -12,6 +13,8 @@ typedef struct {
   void (*inputs)(const winograd_product *, int64_t tile);
   /// W = A dY A^T of output channels n ..< n + channels of all the block's tiles.
   void (*grads)(const winograd_product *, int64_t n, int64_t channels);
+  /// dw of the group of output channels from n on, from the sums in scratch.
+  void (*finish)(const winograd_product *, int64_t n, int64_t channels);
 } winograd_grad_algorithm;
 
 struct winograd_product {
@@ -22,8 +25,9 @@ struct winograd_product {
   int64_t first_channel, channels; // of the input, the job's
   int64_t row, grad_row;           // floats from a row of inputs, of gradients, to the next
   float *inputs, *grads;           // [point][tile][row of the point][channel]
-  float *sums;                     // [point][in_channel][sum_row]
-  int64_t sum_row;
+  float *sums;                     // [point][the job's channel][sum_row]
+  int64_t sum_row, sum_plane;
+  float *rest; // of scratch
 };
 
 /// Where a tile's gradients of channel n lie; pixels outside the image count as zero.
@@ -96,11 +100,12 @@ static void grad_inputs_strided(const winograd_product *g, int64_t tile) {
   transform_strided(g->grid.zeros, in, 0, g->channels, g->inputs, g->row, g->tiles, tile);
 }
 
-/// The block's share of the sums of output channels n ..< n + channels, padded to whole panels.
-static void add_products(const winograd_product *g, int64_t n, int64_t channels) {
+/// The block's share of the sums of output channels n ..< n + channels, padded to whole panels; the
+/// first of them lies at `sums`.
+static void add_products(const winograd_product *g, int64_t n, int64_t channels, float *sums) {
   const uint8_t *rows_of = g->algorithm->rows;
-  const int64_t plane = g->a->in_channels * g->sum_row;
   int64_t before = 0;
+  g->algorithm->grads(g, n, channels);
   for (int64_t point = 0; point < CLAT_WINOGRAD_POINTS; before += rows_of[point++])
     for (int64_t o = 0; o < channels; o += TILE_PANELS * 16) {
       const int panels = (int)min64(TILE_PANELS, (channels - o + 15) / 16);
@@ -112,7 +117,7 @@ static void add_products(const winograd_product *g, int64_t n, int64_t channels)
             .x_stride = g->row,
             .b_stride = g->grad_row,
             .stride = g->sum_row,
-            .sums = g->sums + point * plane + (g->first_channel + i) * g->sum_row + n + o,
+            .sums = sums + point * g->sum_plane + i * g->sum_row + o,
             .first = g->start == 0,
         };
         product_kernels[panels - 1][min64(OUTER_ROWS, g->channels - i)](&tile);
@@ -120,13 +125,44 @@ static void add_products(const winograd_product *g, int64_t n, int64_t channels)
     }
 }
 
-static void add_block(const winograd_product *g) {
-  const int64_t out = g->a->out_channels;
+static void transform_block(const winograd_product *g) {
   for (int64_t i = 0; i < g->count; i++) g->algorithm->inputs(g, i);
-  for (int64_t n = 0; n < out; n += GRAD_GROUP) {
-    const int64_t channels = min64(GRAD_GROUP, out - n);
-    g->algorithm->grads(g, n, channels);
-    add_products(g, n, channels);
+}
+
+/// Goes to the block of tiles after this one. The first one exists even without tiles, and stores
+/// zeros.
+INLINE int next_block(winograd_product *g) {
+  g->start += g->count;
+  g->count = min64(g->tiles, g->grid.total - g->start);
+  return g->count > 0;
+}
+
+INLINE void first_block(winograd_product *g) {
+  g->start = 0, g->count = min64(g->tiles, g->grid.total);
+}
+
+/// Sums of all output channels, a block of tiles after the other.
+static void sum_chunk(winograd_product *g) {
+  const int64_t out = g->a->out_channels;
+  first_block(g);
+  do {
+    transform_block(g);
+    for (int64_t n = 0; n < out; n += GRAD_GROUP)
+      add_products(g, n, min64(GRAD_GROUP, out - n), g->sums + n);
+  } while (next_block(g));
+}
+
+/// Gradients of a group of output channels after the other, whose sums never leave the caches.
+static void sum_and_finish(winograd_product *g) {
+  const int64_t out = g->a->out_channels;
+  for (int64_t n = 0; n < out; n += FINISH_GROUP) {
+    const int64_t channels = min64(FINISH_GROUP, out - n);
+    first_block(g);
+    do {
+      if (n == 0 || g->count < g->grid.total) transform_block(g);
+      add_products(g, n, channels, g->sums);
+    } while (next_block(g));
+    g->algorithm->finish(g, n, channels);
   }
 }
 
@@ -148,13 +184,13 @@ static void winograd_job(const winograd_grad_algorithm *algorithm,
                                  .out_width = a->out_width,
                                  .side = 4},
                         .first_channel = first,
-                        .channels = last - first,
-                        .sum_row = (a->out_channels + 15) / 16 * 16};
+                        .channels = last - first};
   if (first >= last) return;
   count_tiles(&g.grid, a->images * chunk / a->chunks, a->images * (chunk + 1) / a->chunks,
               g.channels, scratch);
+  const int64_t group = a->dw ? FINISH_GROUP : GRAD_GROUP;
   g.row = transform_row(g.channels);
-  g.grad_row = transform_row(min64(GRAD_GROUP, a->out_channels));
+  g.grad_row = transform_row(min64(group, a->out_channels));
   const int64_t bytes = algorithm->products * (g.row + g.grad_row) * (int64_t)sizeof(float);
   const int64_t most = max64(1, WINOGRAD_ROOM / bytes),
                 blocks = max64(1, (g.grid.total + most - 1) / most);
@@ -162,76 +198,88 @@ static void winograd_job(const winograd_grad_algorithm *algorithm,
   g.inputs = scratch + WINOGRAD_CHANNELS;
   // Points lie a cache line further apart than their rows.
   g.grads = g.inputs + algorithm->products * g.tiles * g.row + CLAT_WINOGRAD_POINTS * 16;
-  g.sums = a->partial + chunk * CLAT_WINOGRAD_POINTS * a->in_channels * g.sum_row;
-  do { // once even without tiles, which stores zeros
-    g.count = min64(g.tiles, g.grid.total - g.start);
-    add_block(&g);
-    g.start += g.tiles;
-  } while (g.start < g.grid.total);
+  g.rest = g.grads + algorithm->products * g.tiles * g.grad_row + CLAT_WINOGRAD_POINTS * 16;
+  if (a->dw) {
+    g.sum_row = g.grad_row, g.sum_plane = g.channels * g.sum_row + 16;
+    g.sums = g.rest, g.rest += CLAT_WINOGRAD_POINTS * g.sum_plane;
+    sum_and_finish(&g);
+  } else {
+    g.sum_row = (a->out_channels + 15) / 16 * 16, g.sum_plane = a->in_channels * g.sum_row;
+    g.sums = a->partial + chunk * CLAT_WINOGRAD_POINTS * g.sum_plane + first * g.sum_row;
+    sum_chunk(&g);
+  }
 }
 
-void CLAT_KERNEL(winograd_weight_grad)(const void *args, int64_t begin, int64_t end,
-                                            void *scratch) {
-  static const winograd_grad_algorithm algorithm = {CLAT_WINOGRAD_POINTS, lone_rows, grad_inputs_4,
-                                                    grads_4};
-  for (int64_t job = begin; job < end; job++) winograd_job(&algorithm, args, job, scratch);
-}
-
-void CLAT_KERNEL(winograd_strided_weight_grad)(const void *args, int64_t begin, int64_t end,
-                                                    void *scratch) {
-  static const winograd_grad_algorithm algorithm = {STRIDED_PRODUCTS, strided_rows,
-                                                    grad_inputs_strided, grads_strided};
-  for (int64_t job = begin; job < end; job++) winograd_job(&algorithm, args, job, scratch);
-}
+/// Sums at the points, floats apart.
+typedef struct {
+  const float *from;
+  int64_t row, plane, chunk; // to the next input channel, point, chunk
+  int64_t chunks;
+} point_sums;
 
 /// The sum over the chunks of the i-th point's sums of sixteen output channels at input channel k.
-INLINE void sum_chunks(const clat_winograd_weight_grad_reduce_args *a, int64_t o, int64_t k, int i,
-                       vf *sum) {
-  const int64_t row = (a->out_channels + 15) / 16 * 16, plane = a->in_channels * row;
-  const float *from = a->partial + i * plane + k * row + o;
+INLINE void sum_chunks(const point_sums *s, int64_t o, int64_t k, int i, vf *sum) {
+  const float *from = s->from + i * s->plane + k * s->row + o;
   *sum = load(from, LANES);
-  for (int64_t chunk = 1; chunk < a->chunks; chunk++)
-    *sum += *(const vf_unaligned *)(from + chunk * CLAT_WINOGRAD_POINTS * plane);
+  for (int64_t chunk = 1; chunk < s->chunks; chunk++)
+    *sum += *(const vf_unaligned *)(from + chunk * s->chunk);
 }
 
 /// Those sums, back to nine taps.
-INLINE void transform_sums_4(const clat_winograd_weight_grad_reduce_args *a, int64_t o, int64_t k,
-                             vf *taps) {
+INLINE void transform_sums_4(const point_sums *s, int64_t o, int64_t k, vf *taps) {
   vf half[18], u[6];
   UNROLL for (int c = 0; c < 6; c++) {
-    UNROLL for (int r = 0; r < 6; r++) sum_chunks(a, o, k, r * 6 + c, &u[r]);
+    UNROLL for (int r = 0; r < 6; r++) sum_chunks(s, o, k, r * 6 + c, &u[r]);
     WINOGRAD_FILTER_GRAD(vf, u, u, 1);
     UNROLL for (int r = 0; r < 3; r++) half[r * 6 + c] = u[r];
   }
   UNROLL for (int r = 0; r < 3; r++) WINOGRAD_FILTER_GRAD(vf, taps + r * 3, half + r * 6, 1);
 }
 
-INLINE void transform_sums_strided(const clat_winograd_weight_grad_reduce_args *a, int64_t o,
-                                   int64_t k, vf *taps) {
+INLINE void transform_sums_strided(const point_sums *s, int64_t o, int64_t k, vf *taps) {
   vf u[CLAT_WINOGRAD_POINTS];
-  UNROLL for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) sum_chunks(a, o, k, i, &u[i]);
+  UNROLL for (int i = 0; i < CLAT_WINOGRAD_POINTS; i++) sum_chunks(s, o, k, i, &u[i]);
   STRIDED_FILTER_GRADS(vf, taps, u);
 }
 
-/// Units begin at any output channel, panels do not: a panel's sums are read whole.
-#define REDUCE_WEIGHT_GRAD(name, transform_sums)                                             \
-  void CLAT_KERNEL(name)(const void *args, int64_t begin, int64_t end, void *scratch) {      \
-    const clat_winograd_weight_grad_reduce_args *a = args;                                   \
-    enum { DEPTH = 32 };                                                                     \
-    float *tile = scratch; /* [input channel][tap][output channel] */                        \
-    for (int64_t o = begin / 16 * 16; o < end; o += 16)                                      \
-      for (int64_t k = 0; k < a->in_channels; k += DEPTH) {                                  \
-        const int64_t depth = min64(DEPTH, a->in_channels - k);                              \
-        for (int64_t i = 0; i < depth; i++) {                                                \
-          vf taps[9];                                                                        \
-          transform_sums(a, o, k + i, taps);                                                 \
-          UNROLL for (int t = 0; t < 9; t++) store(tile + (i * 9 + t) * 16, taps[t], LANES); \
-        }                                                                                    \
-        for (int64_t n = max64(begin, o); n < min64(end, o + 16); n++) {                     \
-          float *to = a->dw + (n * a->in_channels + k) * 9;                                  \
-          for (int64_t i = 0; i < depth * 9; i++) to[i] = tile[i * 16 + n - o];              \
-        }                                                                                    \
-      }                                                                                      \
+/// Sixteen floats of `rows` output channels' gradients, `row` floats apart.
+INLINE void store_gradients(float *dw, int64_t row, const vf *gradients, int first, int rows, int n) {
+  if (rows == 16 && n == 16) {
+    UNROLL for (int i = 0; i < 16; i++) store(dw + i * row, gradients[i], LANES);
+  } else {
+    for (int i = 0; i < rows; i++) store(dw + i * row, gradients[first + i], n);
   }
-REDUCE_WEIGHT_GRAD(winograd_weight_grad_reduce, transform_sums_4)
-REDUCE_WEIGHT_GRAD(winograd_strided_weight_grad_reduce, transform_sums_strided)
+}
+
+#define GRADIENT_DEPTH 32 // input channels at a time
+
+/// dw of output channels begin ..< end and `channels` input channels, from their sums. Output channels
+/// begin anywhere, panels do not: a panel's sums are read whole. `tile`: [input channel][tap][16].
+#define FINISH_SUMS(which)                                                                           INLINE void finish_sums_##which(const point_sums *s, int64_t begin, int64_t end,                                                   int64_t channels, float *dw, int64_t row, float *tile) {             for (int64_t o = begin / 16 * 16; o < end; o += 16) {                                                const int first = (int)(max64(begin, o) - o), rows = (int)min64(16, end - o) - first;              for (int64_t k = 0; k < channels; k += GRADIENT_DEPTH) {                                             const int64_t depth = min64(GRADIENT_DEPTH, channels - k);                                         for (int64_t i = 0; i < depth; i++) {                                                                vf taps[9];                                                                                        transform_sums_##which(s, o, k + i, taps);                                                         UNROLL for (int t = 0; t < 9; t++) store(tile + (i * 9 + t) * 16, taps[t], LANES);               }                                                                                                  for (int64_t i = 0; i < depth * 9; i += 16) {                                                        const int n = (int)min64(16, depth * 9 - i);                                                       vf gradients[16];                                                                                  transpose_block(tile + i * 16, 16, n, 16, gradients);                                              store_gradients(dw + (o + first) * row + k * 9 + i, row, gradients, first, rows, n);             }                                                                                                }                                                                                                }                                                                                                }                                                                                                  static void finish_group_##which(const winograd_product *g, int64_t n, int64_t channels) {           const point_sums sums = {g->sums, g->sum_row, g->sum_plane, 0, 1};                                 const int64_t row = (int64_t)g->a->in_channels * 9;                                                float *dw = g->a->dw + n * row + g->first_channel * 9;                                             finish_sums_##which(&sums, 0, channels, g->channels, dw, row, g->rest);                          }                                                                                                  static void reduce_##which(const clat_winograd_weight_grad_reduce_args *a, int64_t begin,                                     int64_t end, float *tile) {                                               const int64_t row = (a->out_channels + 15) / 16 * 16, plane = a->in_channels * row;                const point_sums sums = {a->partial, row, plane, CLAT_WINOGRAD_POINTS * plane, a->chunks};         finish_sums_##which(&sums, begin, end, a->in_channels, a->dw, (int64_t)a->in_channels * 9,                             tile);                                                                       }
+FINISH_SUMS(4)
+FINISH_SUMS(strided)
+
+void CLAT_KERNEL(winograd_weight_grad)(const void *args, int64_t begin, int64_t end,
+                                            void *scratch) {
+  static const winograd_grad_algorithm algorithm = {CLAT_WINOGRAD_POINTS, lone_rows, grad_inputs_4,
+                                                    grads_4, finish_group_4};
+  for (int64_t job = begin; job < end; job++) winograd_job(&algorithm, args, job, scratch);
+}
+
+void CLAT_KERNEL(winograd_strided_weight_grad)(const void *args, int64_t begin, int64_t end,
+                                                    void *scratch) {
+  static const winograd_grad_algorithm algorithm = {STRIDED_PRODUCTS, strided_rows,
+                                                    grad_inputs_strided, grads_strided,
+                                                    finish_group_strided};
+  for (int64_t job = begin; job < end; job++) winograd_job(&algorithm, args, job, scratch);
+}
+
+void CLAT_KERNEL(winograd_weight_grad_reduce)(const void *args, int64_t begin, int64_t end,
+                                              void *scratch) {
+  reduce_4(args, begin, end, scratch);
+}
+
+void CLAT_KERNEL(winograd_strided_weight_grad_reduce)(const void *args, int64_t begin, int64_t end,
+                                                      void *scratch) {
+  reduce_strided(args, begin, end, scratch);
+}

@@ -186,17 +186,20 @@ typedef struct {
   float *packed;
 } clat_winograd_pack_args;
 
+#define CLAT_FINISHED_CHANNELS 80 // whose sums have room in scratch
+
 /// Partial weight gradients at Winograd's points. Units: jobs = chunks * blocks; job j = chunk (j / blocks), a range of images
 /// as in clat_conv_weight_grad_args, and block (j % blocks), a range of the input channels: those from 16 * (ceil(in_channels / 16)
 /// * block / blocks) on. partial[chunk][point][in_channel][out_channel, padded to whole
 /// panels] = sum over the chunk's tiles of (B^T x B) * (A dy A^T). `winograd_strided_weight_grad`: of stride 2, in the polyphase
-/// form, where a point sums up the products that share a filter's transform.
+/// form, where a point sums up the products that share a filter's transform. Where `dw` is not NULL, `chunks` is 1 and a block
+/// at most CLAT_FINISHED_CHANNELS channels, the sums stay in scratch and dw, OIHW, is what the reduction would give.
 typedef struct {
   int32_t images, in_height, in_width, out_height, out_width, in_channels, out_channels;
   int32_t pad_height, pad_width, x_stride, dy_stride;
   int32_t chunks, blocks;
   const float *x, *dy;
-  float *partial;
+  float *partial, *dw;
 } clat_winograd_weight_grad_args;
 
 /// Units: output channels. dw (OIHW) = G^T (sum of the partials, in chunk order) G; `winograd_strided_weight_grad_reduce`: of

@@ -193,6 +193,43 @@ static double weight_grad(const shape *s, const float *x, const float *dy, int x
   return sqrt(squares / (s->out * s->in * 9));
 }
 
+/// Sums that stay in scratch give the bits of one chunk's partial sums; in the reference, which keeps
+/// them in double, nearly so.
+static void test_finished(const shape *s, clat_winograd_weight_grad_args a, clat_isa isa) {
+  const int64_t count = (int64_t)s->in * s->out * 9;
+  float *dw = random_floats(count), *twin = random_floats(count);
+  a.chunks = a.blocks = 1;
+  path(s, isa)->grad(&a, 0, 1, scratch);
+  const clat_winograd_weight_grad_reduce_args r = {s->in, s->out, 1, a.partial, dw};
+  path(s, isa)->reduce(&r, 0, s->out, scratch);
+  a.partial = NULL, a.dw = twin;
+  a.blocks = (s->in + CLAT_FINISHED_CHANNELS - 1) / CLAT_FINISHED_CHANNELS + random_below(3);
+  for (int job = a.blocks - 1; job >= 0; job--) path(s, isa)->grad(&a, job, job + 1, scratch);
+  double apart = 0;
+  for (int64_t i = 0; i < count; i++) apart = fmax(apart, fabs((double)dw[i] - twin[i]));
+  CHECK(isa == CLAT_ISA_REFERENCE ? apart < 1e-3 : memcmp(dw, twin, (size_t)count * sizeof *dw) == 0,
+        "%s: finished weight gradients are %.1e from reduced ones", name, apart);
+}
+
+/// More tiles than have room at once, and more output channels.
+static void test_finished_blocks(void) {
+  const shape s = {6, 32, 32, 80, 80, 3, 1, 1};
+  const int64_t pixels = (int64_t)s.images * s.height * s.width;
+  for (int isa = CLAT_ISA_PORTABLE; isa < CLAT_ISA_COUNT; isa++) {
+    if (!isa_runs((clat_isa)isa)) continue;
+    snprintf(name, sizeof name, "%s, blocks of tiles", clat_isa_name((clat_isa)isa));
+    const clat_winograd_weight_grad_args a = {
+        .images = s.images,         .in_height = s.height, .in_width = s.width,
+        .out_height = s.height,     .out_width = s.width,  .in_channels = s.in,
+        .out_channels = s.out,      .pad_height = 1,       .pad_width = 1,
+        .x_stride = s.in,           .dy_stride = s.out,    .x = random_floats(pixels * s.in),
+        .dy = random_floats(pixels * s.out),
+        .partial = random_floats(CLAT_WINOGRAD_POINTS * s.in * s.out)};
+    test_finished(&s, a, (clat_isa)isa);
+    release_guarded();
+  }
+}
+
 static void test_weight_grad(const shape *s, clat_isa isa) {
   const int height = out_side(s, s->height), width = out_side(s, s->width),
             chunks = 1 + random_below(s->images + 1);
@@ -208,7 +245,7 @@ static void test_weight_grad(const shape *s, clat_isa isa) {
   clat_winograd_weight_grad_args a = {s->images, s->height, s->width, height,    width,
                                       s->in,     s->out,    s->pad,   s->pad,    x_stride,
                                       dy_stride, chunks,    1,        x,         dy,
-                                      partial};
+                                      partial,   NULL};
   path(s, isa)->grad(&a, 0, chunks, scratch);
   a.partial = sliced, a.blocks = 1 + random_below(4);
   for (int job = chunks * a.blocks - 1; job >= 0; job--) path(s, isa)->grad(&a, job, job + 1, scratch);
@@ -230,6 +267,7 @@ static void test_weight_grad(const shape *s, clat_isa isa) {
   CHECK(worst <= 2e-4, "%s: weight gradient %.1e of the rms from the exact one", name, worst);
   CHECK(apart <= 2e-4, "%s: weight gradient %.1e of the rms from the reference", name, apart);
   free(exact);
+  test_finished(s, a, isa);
 }
 
 static void test_shape(shape s) {
@@ -303,6 +341,7 @@ int main(void) {
       for (int stride = 1; stride < 3; stride++)
         test_shape((shape){1 + at % 4, sides[at / 3 % 4][0], sides[at / 3 % 4][1], channels[in],
                            channels[out], 3, stride, at % 5 % 3});
+  test_finished_blocks();
   tile = TILE_2X2;
   test_accuracy((shape){1, 12, 12, 64, 64, 3, 1, 1}, 0, 1e-5);
   test_accuracy((shape){4, 2, 2, 256, 512, 3, 1, 1}, 1, 1e-5);

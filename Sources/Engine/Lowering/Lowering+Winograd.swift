@@ -144,20 +144,20 @@ extension LoweringRules {
     }
   }
 
-  /// Partial sums over ranges of images at Winograd's points, then their sum in a fixed order.
+  /// Sums at Winograd's points, back to filters: in one kernel, or as partial sums over ranges of images
+  /// and their sum in a fixed order.
   static func winogradWeightGradient(_ lowering: NodeLowering, _ shape: ConvolutionShape) {
     let filters = WinogradFilters(shape, .winograd, transpose: false)
     let kernel = "\(filters.kernel)_weight_grad"
     let bytes = filters.packedBytes // the layout of the sums has as many floats
-    let jobs = WinogradGradientJobs(
-      images: shape.images, inChannels: shape.inChannels, bytes: bytes)
-    let partial = lowering.temporary(bytes: jobs.chunks * bytes)
+    let jobs = WinogradGradientJobs(shape, bytes: bytes)
+    let partial = jobs.finishes ? nil : lowering.temporary(bytes: jobs.chunks * bytes)
     lowering.call(
       kernel, units: jobs.chunks * jobs.blocks,
       executing: WinogradConvolution.products(shape, .winograd),
       [
         lowering.operand(0, sliced: false).strided, lowering.operand(1, sliced: false).strided,
-        .write(partial, sliced: false),
+        partial.map { .write($0, sliced: false) } ?? lowering.result(0, sliced: false),
       ]
     ) { at in
       ArgumentBlock(
@@ -168,8 +168,10 @@ extension LoweringRules {
           out_channels: Int32(shape.outChannels), pad_height: Int32(shape.padHeight),
           pad_width: Int32(shape.padWidth), x_stride: at.stride(0),
           dy_stride: at.stride(1), chunks: Int32(jobs.chunks),
-          blocks: Int32(jobs.blocks), x: at.f32(0), dy: at.f32(1), partial: at.f32(2)))
+          blocks: Int32(jobs.blocks), x: at.f32(0), dy: at.f32(1),
+          partial: at.f32(jobs.finishes ? nil : 2), dw: at.f32(jobs.finishes ? 2 : nil)))
     }
+    guard let partial else { return }
     lowering.call(
       "\(kernel)_reduce", units: shape.outChannels, main: false,
       [.read(partial, sliced: false), lowering.result(0, sliced: false)]
@@ -185,15 +187,26 @@ extension LoweringRules {
 /// How a Winograd weight gradient is divided, by its shape alone, so that results do not depend on
 /// the number of threads.
 struct WinogradGradientJobs {
+  /// Whether the sums of a range of input channels stay in scratch until they are filters again: where
+  /// the transforms of all tiles have room beside them (decision 0015).
+  var finishes: Bool
   /// Ranges of images with partial sums of their own.
   var chunks: Int
   /// Ranges of input channels, each of which transforms the gradient of the output again.
   var blocks: Int
 
   /// - Parameter bytes: of one chunk's partial sums.
-  init(images: Int, inChannels: Int, bytes: Int) {
+  init(_ shape: ConvolutionShape, bytes: Int) {
     let wanted = 4
-    chunks = max(1, min(images, wanted, (12 << 20) / max(bytes, 1)))
-    blocks = max(1, min((inChannels + 15) / 16, wanted / chunks))
+    let panels = (shape.inChannels + Int(CLAT_PANEL) - 1) / Int(CLAT_PANEL)
+    finishes = shape.images * ConvolutionAlgorithm.winograd.products(shape) <= 256 * 36
+    if finishes {
+      let most = Int(CLAT_FINISHED_CHANNELS / CLAT_PANEL) * wanted
+      (chunks, blocks) = (1, max(1, min(panels, (panels + most - 1) / most * wanted)))
+    } else {
+      let most = max(1, min(shape.images, wanted, (12 << 20) / max(bytes, 1)))
+      chunks = most < 2 ? 1 : most < wanted ? 2 : wanted // no thread is left with more than others
+      blocks = max(1, min(panels, wanted / chunks))
+    }
   }
 }

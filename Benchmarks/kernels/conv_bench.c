@@ -185,12 +185,17 @@ static void prepare_winograd(work *w, const layer *l) {
   }
   w->winograd_pack = (clat_winograd_pack_args){l->out, l->in, 0, w->pack.weights,
                                                (float *)w->winograd[0].packed};
+  // As the compiler divides them (WinogradGradientJobs).
   const size_t sums = CLAT_WINOGRAD_POINTS * (size_t)l->in * ((size_t)(l->out + 15) / 16 * 16);
-  const int chunks = sums <= 600000 ? 4 : 1, blocks = 4 / chunks;
-  float *partial = bench_floats(sums * (size_t)chunks);
+  const int finishes = w->forward.images * ((side + 3) / 4) * ((side + 3) / 4) <= 256;
+  const int panels = (l->in + 15) / 16, fits = (int)((3 << 20) / sums);
+  const int chunks = finishes || fits < 2 ? 1 : fits < 4 ? 2 : 4;
+  const int wanted = finishes ? (panels + 19) / 20 * 4 : 4 / chunks;
+  const int blocks = wanted < panels ? wanted : panels;
+  float *partial = finishes ? NULL : bench_floats(sums * (size_t)chunks);
   w->winograd_grad = (clat_winograd_weight_grad_args){
       w->forward.images, l->size, l->size, l->size, l->size, l->in, l->out, 1, 1, l->in, l->out,
-      chunks, blocks, w->forward.x, w->gradient.x, partial, NULL};
+      chunks, blocks, w->forward.x, w->gradient.x, partial, finishes ? w->reduce.dw : NULL};
   w->winograd_reduce =
       (clat_winograd_weight_grad_reduce_args){l->in, l->out, chunks, partial, w->reduce.dw};
 }
@@ -239,7 +244,8 @@ static double run_pass(const work *w, clat_isa isa, int pass) {
 #pragma omp barrier
     }
     if (pass == 2) share(k->reduce, &w->reduce, w->reduce.out_channels, t);
-    if (pass == 9) share(k->winograd_reduce, &w->winograd_reduce, w->reduce.out_channels, t);
+    if (pass == 9 && !w->winograd_grad.dw)
+      share(k->winograd_reduce, &w->winograd_reduce, w->reduce.out_channels, t);
     spent[t] = bench_thread_now() - start;
   }
   double most = 0;

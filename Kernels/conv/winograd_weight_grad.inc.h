@@ -27,7 +27,7 @@ struct winograd_product {
   float *inputs, *grads;           // [point][tile][row of the point][channel]
   float *sums;                     // [point][the job's channel][sum_row]
   int64_t sum_row, sum_plane;
-  float *rest; // of scratch
+  float *rest;                     // of scratch
 };
 
 /// Where a tile's gradients of channel n lie; pixels outside the image count as zero.
@@ -210,10 +210,10 @@ static void winograd_job(const winograd_grad_algorithm *algorithm,
   }
 }
 
-/// Sums at the points, floats apart.
+/// Where sums at the points lie.
 typedef struct {
   const float *from;
-  int64_t row, plane, chunk; // to the next input channel, point, chunk
+  int64_t row, plane, chunk; // floats to the next input channel, point, chunk
   int64_t chunks;
 } point_sums;
 
@@ -253,11 +253,54 @@ INLINE void store_gradients(float *dw, int64_t row, const vf *gradients, int fir
 
 #define GRADIENT_DEPTH 32 // input channels at a time
 
+typedef void sums_transform(const point_sums *, int64_t o, int64_t k, vf *taps);
+
 /// dw of output channels begin ..< end and `channels` input channels, from their sums. Output channels
 /// begin anywhere, panels do not: a panel's sums are read whole. `tile`: [input channel][tap][16].
-#define FINISH_SUMS(which)                                                                           INLINE void finish_sums_##which(const point_sums *s, int64_t begin, int64_t end,                                                   int64_t channels, float *dw, int64_t row, float *tile) {             for (int64_t o = begin / 16 * 16; o < end; o += 16) {                                                const int first = (int)(max64(begin, o) - o), rows = (int)min64(16, end - o) - first;              for (int64_t k = 0; k < channels; k += GRADIENT_DEPTH) {                                             const int64_t depth = min64(GRADIENT_DEPTH, channels - k);                                         for (int64_t i = 0; i < depth; i++) {                                                                vf taps[9];                                                                                        transform_sums_##which(s, o, k + i, taps);                                                         UNROLL for (int t = 0; t < 9; t++) store(tile + (i * 9 + t) * 16, taps[t], LANES);               }                                                                                                  for (int64_t i = 0; i < depth * 9; i += 16) {                                                        const int n = (int)min64(16, depth * 9 - i);                                                       vf gradients[16];                                                                                  transpose_block(tile + i * 16, 16, n, 16, gradients);                                              store_gradients(dw + (o + first) * row + k * 9 + i, row, gradients, first, rows, n);             }                                                                                                }                                                                                                }                                                                                                }                                                                                                  static void finish_group_##which(const winograd_product *g, int64_t n, int64_t channels) {           const point_sums sums = {g->sums, g->sum_row, g->sum_plane, 0, 1};                                 const int64_t row = (int64_t)g->a->in_channels * 9;                                                float *dw = g->a->dw + n * row + g->first_channel * 9;                                             finish_sums_##which(&sums, 0, channels, g->channels, dw, row, g->rest);                          }                                                                                                  static void reduce_##which(const clat_winograd_weight_grad_reduce_args *a, int64_t begin,                                     int64_t end, float *tile) {                                               const int64_t row = (a->out_channels + 15) / 16 * 16, plane = a->in_channels * row;                const point_sums sums = {a->partial, row, plane, CLAT_WINOGRAD_POINTS * plane, a->chunks};         finish_sums_##which(&sums, begin, end, a->in_channels, a->dw, (int64_t)a->in_channels * 9,                             tile);                                                                       }
-FINISH_SUMS(4)
-FINISH_SUMS(strided)
+INLINE void finish_gradients(const point_sums *s, sums_transform *transform, int64_t begin,
+                             int64_t end, int64_t channels, float *dw, int64_t row, float *tile) {
+  for (int64_t o = begin / 16 * 16; o < end; o += 16) {
+    const int first = (int)(max64(begin, o) - o), rows = (int)min64(16, end - o) - first;
+    for (int64_t k = 0; k < channels; k += GRADIENT_DEPTH) {
+      const int64_t depth = min64(GRADIENT_DEPTH, channels - k);
+      for (int64_t i = 0; i < depth; i++) {
+        vf taps[9];
+        transform(s, o, k + i, taps);
+        UNROLL for (int t = 0; t < 9; t++) store(tile + (i * 9 + t) * 16, taps[t], LANES);
+      }
+      for (int64_t i = 0; i < depth * 9; i += 16) {
+        const int n = (int)min64(16, depth * 9 - i);
+        vf gradients[16];
+        transpose_block(tile + i * 16, 16, n, 16, gradients);
+        store_gradients(dw + (o + first) * row + k * 9 + i, row, gradients, first, rows, n);
+      }
+    }
+  }
+}
+
+INLINE void finish_group(const winograd_product *g, sums_transform *transform, int64_t n,
+                         int64_t channels) {
+  const point_sums sums = {g->sums, g->sum_row, g->sum_plane, 0, 1};
+  const int64_t row = (int64_t)g->a->in_channels * 9;
+  float *dw = g->a->dw + n * row + g->first_channel * 9;
+  finish_gradients(&sums, transform, 0, channels, g->channels, dw, row, g->rest);
+}
+
+static void finish_group_4(const winograd_product *g, int64_t n, int64_t channels) {
+  finish_group(g, transform_sums_4, n, channels);
+}
+
+static void finish_group_strided(const winograd_product *g, int64_t n, int64_t channels) {
+  finish_group(g, transform_sums_strided, n, channels);
+}
+
+INLINE void reduce_chunks(const clat_winograd_weight_grad_reduce_args *a, sums_transform *transform,
+                          int64_t begin, int64_t end, float *tile) {
+  const int64_t row = (a->out_channels + 15) / 16 * 16, plane = a->in_channels * row;
+  const point_sums sums = {a->partial, row, plane, CLAT_WINOGRAD_POINTS * plane, a->chunks};
+  finish_gradients(&sums, transform, begin, end, a->in_channels, a->dw,
+                   (int64_t)a->in_channels * 9, tile);
+}
 
 void CLAT_KERNEL(winograd_weight_grad)(const void *args, int64_t begin, int64_t end,
                                             void *scratch) {
@@ -276,10 +319,10 @@ void CLAT_KERNEL(winograd_strided_weight_grad)(const void *args, int64_t begin, 
 
 void CLAT_KERNEL(winograd_weight_grad_reduce)(const void *args, int64_t begin, int64_t end,
                                               void *scratch) {
-  reduce_4(args, begin, end, scratch);
+  reduce_chunks(args, transform_sums_4, begin, end, scratch);
 }
 
 void CLAT_KERNEL(winograd_strided_weight_grad_reduce)(const void *args, int64_t begin, int64_t end,
                                                       void *scratch) {
-  reduce_strided(args, begin, end, scratch);
+  reduce_chunks(args, transform_sums_strided, begin, end, scratch);
 }

@@ -1,12 +1,13 @@
 """How time grows with the batch and with the attack's steps: `python scaling.py [options]`.
 
-Runs `clat benchmark` and writes OUT-batch.svg, OUT-steps.svg and OUT.json: seconds an image for
+Runs `clat benchmark --serve` in turns and writes OUT-batch.svg, OUT-steps.svg and OUT.json: seconds an image for
 batches (flat where cost is linear), and seconds of a batch by attack steps, with the straight line
 through the measured points (least squares) and the largest deviation from it.
 """
 
 import argparse
 import json
+import statistics
 import subprocess
 from pathlib import Path
 
@@ -32,13 +33,44 @@ def arguments():
     return parser.parse_args()
 
 
-def benchmark(options, batch, steps):
-    """Median seconds of PGD by engine."""
-    answer = subprocess.run(
-        [CLAT, "benchmark", "--model", options.model, "--batch", str(batch), "--work", "pgd",
-         "--steps", str(steps), "--runs", str(options.runs), "--json"],
-        check=True, capture_output=True, text=True).stdout
-    return {row["engine"]: row["median_seconds"] for row in json.loads(answer)}
+class Setting:
+    """A process that runs PGD of one batch and number of steps whenever it is asked."""
+
+    def __init__(self, options, engine, batch, steps):
+        self.seconds = []
+        self.process = subprocess.Popen(
+            [CLAT, "benchmark", "--serve", "--engine", engine, "--model", options.model, "--batch",
+             str(batch), "--work", "pgd", "--steps", str(steps)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self):
+        try:
+            print(json.dumps({"run": "pgd"}), file=self.process.stdin, flush=True)
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise SystemExit(f"clat ended with status {self.process.wait()}, see above")
+        return json.loads(answer)["seconds"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def benchmark(options, settings):
+    """Median seconds by engine for every (batch, steps). The settings of an engine take turns, so that
+    a disturbance of the machine meets all; the first run of each is not counted."""
+    medians = []
+    for engine in ENGINES:
+        workers = [Setting(options, engine, *setting) for setting in settings]
+        for _ in range(options.runs + 1):
+            for worker in workers:
+                worker.seconds.append(worker.run())
+        for worker in workers:
+            worker.close()
+        medians.append([statistics.median(worker.seconds[1:]) for worker in workers])
+    return [dict(zip(ENGINES, seconds)) for seconds in zip(*medians)]
 
 
 def straight(points):
@@ -53,8 +85,8 @@ def straight(points):
 
 def main():
     options = arguments()
-    by_batch = {batch: benchmark(options, batch, 10) for batch in options.batches}
-    by_steps = {steps: benchmark(options, options.batch, steps) for steps in options.steps}
+    by_batch = dict(zip(options.batches, benchmark(options, [(b, 10) for b in options.batches])))
+    by_steps = dict(zip(options.steps, benchmark(options, [(options.batch, s) for s in options.steps])))
     images = {e: [(b, t[e] / b * 1e3) for b, t in by_batch.items()] for e in ENGINES}
     attacks = {e: [(s, t[e]) for s, t in by_steps.items()] for e in ENGINES}
     Path(f"{options.out}-batch.svg").write_text(curves(
